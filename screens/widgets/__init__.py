@@ -1,0 +1,1 @@
+"""Widgets: each renders and posts; none reads the store."""

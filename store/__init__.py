@@ -1,0 +1,1 @@
+"""Runs, points and predictions in one SQLite file. No torch, no Textual, no recipe class."""

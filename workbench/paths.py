@@ -1,0 +1,65 @@
+"""Where things live: one folder, the home, readable by its owner alone."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.errors import WorkbenchError
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder that holds the store and the runs."""
+
+    root: Path
+
+    @property
+    def store(self) -> Path:
+        return self.root / "workbench.db"
+
+    @property
+    def runs(self) -> Path:
+        return self.root / "runs"
+
+    @property
+    def trash(self) -> Path:
+        return self.root / "trash"
+
+    @property
+    def cache(self) -> Path:
+        return self.root / "cache"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    def run_folder(self, uid: str) -> Path:
+        """Return the folder of a run; `uid` is an identifier this project made, never a name a person typed."""
+        if not uid.isalnum():
+            raise ValueError(f"not a run uid: {uid!r}")
+        return self.runs / uid
+
+    def create(self) -> Home:
+        """Make the folders, open to their owner alone (0700)."""
+        try:
+            for folder in (self.root, self.runs, self.trash, self.cache, self.logs):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise WorkbenchError(
+                f"cannot make this folder: {error.strerror}",
+                where=str(error.filename or self.root),
+                hint="Choose another place with --home DIR or WORKBENCH_HOME.",
+            ) from error
+        return self
+
+
+def find_home(explicit: str | None = None) -> Home:
+    """Return the home: `explicit` (--home), else WORKBENCH_HOME, else the user's data folder."""
+    chosen = explicit or os.environ.get("WORKBENCH_HOME")
+    if chosen:
+        return Home(Path(chosen).expanduser().resolve())
+    from platformdirs import user_data_path
+
+    return Home(user_data_path("workbench", appauthor=False))
