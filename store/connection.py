@@ -1,0 +1,126 @@
+"""Open the store: one SQLite file, written under one lock, read without any."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from store.schema import APPLICATION_ID, VERSION, migrate
+
+
+class StoreError(Exception):
+    """The file cannot serve as the store; the text says why and what to do."""
+
+
+class Store:
+    """One connection, for one thread.
+
+    Every write transaction runs under a file lock of its own: writers wait their turn, and no commit can
+    overlap a checkpoint of the write-ahead log (the WAL-reset bug of SQLite before 3.51.3).
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self.connection = connection
+        connection.row_factory = sqlite3.Row
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """Return every row of a SELECT."""
+        return self.connection.execute(sql, parameters).fetchall()
+
+    def first(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Row | None:
+        """Return the first row of a SELECT, or None."""
+        row: sqlite3.Row | None = self.connection.execute(sql, parameters).fetchone()
+        return row
+
+    def data_version(self) -> int:
+        """Return a number that changes when another connection has committed; costs a few microseconds."""
+        version: int = self.connection.execute("PRAGMA data_version").fetchone()[0]
+        return version
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """Hold the write lock and one IMMEDIATE transaction; commit at the end, roll back on an error."""
+        with _write_lock(self.path):
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+            except BaseException:
+                self.connection.execute("ROLLBACK")
+                raise
+            self.connection.execute("COMMIT")
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+@contextmanager
+def _write_lock(path: Path) -> Iterator[None]:
+    descriptor = os.open(path.with_name("write.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def open_store(path: Path, *, timeout: float = 30.0) -> Store:
+    """Open the store for reading and writing; `prepare` must have made it. `timeout` in seconds."""
+    connection = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA foreign_keys=ON")
+    return Store(path, connection)
+
+
+def read_store(path: Path) -> Store:
+    """Open the store for reading alone; raise StoreError where it is missing or not a store."""
+    if not path.exists():
+        raise StoreError(f"{path}: there is no store here yet")
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=5, isolation_level=None)
+    _check(path, connection)
+    return Store(path, connection)
+
+
+def is_current(path: Path) -> bool:
+    """Return whether the store exists and has this version's tables; raise StoreError on a foreign or newer file."""
+    if not path.exists():
+        return False
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=5, isolation_level=None)
+    try:
+        return _check(path, connection) == VERSION
+    finally:
+        connection.close()
+
+
+def prepare(path: Path) -> None:
+    """Make the store, or migrate it, where needed."""
+    if is_current(path):
+        return
+    with _write_lock(path):
+        migrate(path)
+    path.chmod(0o600)
+
+
+def _check(path: Path, connection: sqlite3.Connection) -> int:
+    try:
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+    except sqlite3.DatabaseError as error:
+        raise StoreError(f"{path}: not a readable store ({error}); nothing was changed in it") from error
+    if not empty and application != APPLICATION_ID:
+        raise StoreError(f"{path}: an SQLite file of another program; choose another place with --home")
+    if version > VERSION:
+        raise StoreError(f"{path}: made by a newer workbench (schema {version}, this one knows {VERSION}); update")
+    return version

@@ -1,0 +1,75 @@
+"""Predictions: each example of an evaluation set as one run answered it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from store.connection import Store
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One answer. `output` is the task's whole answer; `score` the probability or score of `pred`."""
+
+    run_id: int
+    step: int
+    set_id: str
+    idx: int
+    input: str
+    gold: str | None
+    pred: str
+    score: float | None
+    loss: float | None
+    correct: bool | None
+    output: dict[str, Any]
+
+
+def add_examples(connection: sqlite3.Connection, set_id: str, rows: Sequence[tuple[int, str, str | None]]) -> None:
+    """Store the examples (index, input, gold) of an evaluation set once; a set is named by its content."""
+    connection.executemany("INSERT OR IGNORE INTO eval_example VALUES(?,?,?,?)", [(set_id, *row) for row in rows])
+
+
+def replace(
+    connection: sqlite3.Connection,
+    run_id: int,
+    step: int,
+    set_id: str,
+    rows: Sequence[tuple[int, str, float | None, float | None, bool | None, dict[str, Any]]],
+) -> None:
+    """Put the predictions of a run at `step` in the place of its earlier ones on the same set.
+
+    Rows are (index, pred, score, loss, correct, output).
+    """
+    connection.execute("DELETE FROM prediction WHERE run_id=? AND set_id=?", (run_id, set_id))
+    connection.executemany(
+        "INSERT INTO prediction VALUES(?,?,?,?,?,?,?,?,?)",
+        [(run_id, step, set_id, *row[:5], json.dumps(row[5], ensure_ascii=False)) for row in rows],
+    )
+
+
+def listing(
+    store: Store, run_id: int, *, wrong: bool = False, limit: int = -1, by_loss: bool = False
+) -> list[Prediction]:
+    """Return the predictions of a run in the set's order (or largest loss first); the wrong ones alone if asked."""
+    where = "AND correct=0" if wrong else ""
+    order = "loss DESC" if by_loss else "p.idx"
+    rows = store.query(
+        f"""SELECT run_id, step, p.set_id, p.idx, input, gold, pred, score, loss, correct, output FROM prediction p
+            JOIN eval_example e ON e.set_id=p.set_id AND e.idx=p.idx
+            WHERE run_id=? {where} ORDER BY {order} LIMIT ?""",
+        (run_id, limit),
+    )
+    return [
+        Prediction(*tuple(row)[:9], correct=None if row[9] is None else bool(row[9]), output=json.loads(row[10]))
+        for row in rows
+    ]
+
+
+def count(store: Store, run_id: int) -> int:
+    """Return how many predictions a run has."""
+    row = store.first("SELECT count(*) FROM prediction WHERE run_id=?", (run_id,))
+    return row[0] if row else 0

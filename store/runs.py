@@ -1,0 +1,166 @@
+"""Runs: one row each, changed only by compare-and-set on state and attempt."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from store.connection import Store
+
+ACTIVE = ("starting", "running", "stopping")
+OPEN = ("queued", *ACTIVE)
+ENDED = ("paused", "finished", "stopped", "failed", "crashed", "lost")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One recipe carried out. Times are seconds since the epoch; `seconds` is training time over all attempts."""
+
+    id: int
+    uid: str
+    name: str
+    task: str
+    backbone: str
+    strategy: str
+    dataset: str
+    state: str
+    reason: str | None
+    error: str | None
+    exit_code: int | None
+    created: float
+    started: float | None
+    ended: float | None
+    attempt: int
+    slot: str | None
+    grp: str | None
+    parent_id: int | None
+    seed: int
+    host: str | None
+    goal_key: str | None
+    best_value: float | None
+    best_step: int | None
+    step: int
+    max_steps: int | None
+    epoch: float | None
+    trainable: int | None
+    parameters: int | None
+    seconds: float
+    peak_bytes: int | None
+    eval_set: str | None
+    note: str | None
+    recipe_hash: str
+    recipe: str
+    versions: str | None
+
+    @property
+    def active(self) -> bool:
+        return self.state in ACTIVE
+
+
+_COLUMNS = ", ".join(field.name for field in fields(Run))
+
+
+def _run(row: sqlite3.Row) -> Run:
+    return Run(**dict(row))
+
+
+def create(store: Store, config: Mapping[str, Any], **columns: Any) -> int:
+    """Add a run with its flattened recipe (`config`: path → value) in one transaction; return its number."""
+    columns.setdefault("created", time.time())
+    names = ", ".join(columns)
+    marks = ", ".join("?" * len(columns))
+    with store.write() as connection:
+        cursor = connection.execute(f"INSERT INTO run({names}) VALUES({marks})", tuple(columns.values()))
+        run_id = cursor.lastrowid
+        assert run_id is not None
+        connection.executemany(
+            "INSERT INTO config(run_id, path, type, text, num) VALUES(?,?,?,?,?)",
+            [(run_id, path, *_typed(value)) for path, value in config.items()],
+        )
+    return run_id
+
+
+def _typed(value: Any) -> tuple[str, str, float | None]:
+    number = float(value) if isinstance(value, (int, float)) else None
+    return type(value).__name__, value if isinstance(value, str) else json.dumps(value), number
+
+
+def get(store: Store, run_id: int) -> Run | None:
+    """Return a run by its number."""
+    row = store.first(f"SELECT {_COLUMNS} FROM run WHERE id=?", (run_id,))
+    return _run(row) if row else None
+
+
+def find(store: Store, reference: str) -> Run | None:
+    """Return a run by number (`31` or `#31`), by uid, or the newest of that name."""
+    number = reference.removeprefix("#")
+    if number.isascii() and number.isdigit() and len(number) < 19:
+        return get(store, int(number))
+    row = store.first(
+        f"SELECT {_COLUMNS} FROM run WHERE uid=? OR name=? ORDER BY uid=? DESC, id DESC LIMIT 1",
+        (reference, reference, reference),
+    )
+    return _run(row) if row else None
+
+
+def listing(store: Store, *, states: Sequence[str] = (), limit: int = -1) -> list[Run]:
+    """Return runs, newest first, that are not archived; of some states only where `states` names them."""
+    where = f"AND state IN ({', '.join('?' * len(states))})" if states else ""
+    rows = store.query(
+        f"SELECT {_COLUMNS} FROM run WHERE archived=0 {where} ORDER BY id DESC LIMIT ?", (*states, limit)
+    )
+    return [_run(row) for row in rows]
+
+
+def names_like(store: Store, stem: str) -> set[str]:
+    """Return the names in use that start with `stem`."""
+    rows = store.query("SELECT name FROM run WHERE substr(name, 1, ?) = ?", (len(stem), stem))
+    return {row["name"] for row in rows}
+
+
+def move(
+    store: Store, run_id: int, state: str, *, since: Sequence[str], attempt: int | None = None, **columns: Any
+) -> bool:
+    """Set `state` (and other columns) if the run is still in one of the states `since`, and of this `attempt`.
+
+    Return False, having changed nothing, where somebody else was first.
+    """
+    assignments = ", ".join(f"{name}=?" for name in ("state", *columns))
+    marks = ", ".join("?" * len(since))
+    sql = f"UPDATE run SET {assignments} WHERE id=? AND state IN ({marks})"
+    parameters: list[Any] = [state, *columns.values(), run_id, *since]
+    if attempt is not None:
+        sql += " AND attempt=?"
+        parameters.append(attempt)
+    with store.write() as connection:
+        return connection.execute(sql, parameters).rowcount == 1
+
+
+def update(store: Store, run_id: int, **columns: Any) -> None:
+    """Set columns of a run that are not its state."""
+    assignments = ", ".join(f"{name}=?" for name in columns)
+    with store.write() as connection:
+        connection.execute(f"UPDATE run SET {assignments} WHERE id=?", (*columns.values(), run_id))
+
+
+def delete(store: Store, run_id: int) -> bool:
+    """Delete a run and all its rows, unless it is queued or active; children keep living without a parent."""
+    marks = ", ".join("?" * len(OPEN))
+    with store.write() as connection:
+        connection.execute("UPDATE run SET parent_id=NULL WHERE parent_id=?", (run_id,))
+        return (
+            connection.execute(f"DELETE FROM run WHERE id=? AND state NOT IN ({marks})", (run_id, *OPEN)).rowcount == 1
+        )
+
+
+def config(store: Store, run_ids: Sequence[int]) -> dict[str, dict[int, str]]:
+    """Return the flattened recipes: path → run → text."""
+    marks = ", ".join("?" * len(run_ids))
+    table: dict[str, dict[int, str]] = {}
+    for row in store.query(f"SELECT run_id, path, text FROM config WHERE run_id IN ({marks}) ORDER BY path", run_ids):
+        table.setdefault(row["path"], {})[row["run_id"]] = row["text"]
+    return table

@@ -1,0 +1,174 @@
+"""What can be picked, one line of help each: tasks, strategies, backbones on this box. Light: no torch."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class TaskCard:
+    """`metrics` maps each metric to its goal, `max` or `min`; `goal` is the one that picks the best model."""
+
+    title: str
+    help: str
+    columns: dict[str, tuple[str, ...]]
+    """Column that the task needs → names it usually goes by."""
+    metrics: dict[str, str]
+    goal: str
+
+
+@dataclass(frozen=True)
+class StrategyCard:
+    title: str
+    help: str
+
+
+@dataclass(frozen=True)
+class Size:
+    """A small BERT architecture (the sizes of Turc et al. 2019)."""
+
+    layers: int
+    hidden: int
+    heads: int
+    vocabulary: int = 8000
+
+    @property
+    def parameters(self) -> int:
+        """Roughly how many weights: embeddings and layers, without the head."""
+        return self.vocabulary * self.hidden + self.layers * 12 * self.hidden**2
+
+
+@dataclass(frozen=True)
+class BackboneCard:
+    """A model that can be picked; `parameters` and `bytes` are None where unknown, `problem` says why it cannot be."""
+
+    name: str
+    title: str
+    architecture: str
+    parameters: int | None
+    bytes: int | None
+    where: str
+    problem: str = ""
+
+
+_CLASSIFICATION_COLUMNS = {
+    "text": ("text", "sentence", "review", "content", "comment", "title", "question", "input"),
+    "label": ("label", "labels", "coarse_label", "category", "class", "sentiment", "target"),
+}
+_CLASSIFICATION_METRICS = {"accuracy": "max", "macro_f1": "max", "weighted_f1": "max", "mcc": "max", "loss": "min"}
+
+TASKS: dict[str, TaskCard] = {
+    "sentiment": TaskCard(
+        "sentiment",
+        "how a text feels: one of a few labels, such as negative and positive",
+        _CLASSIFICATION_COLUMNS,
+        _CLASSIFICATION_METRICS,
+        "accuracy",
+    ),
+    "text-classification": TaskCard(
+        "text classification",
+        "one label of several for each text",
+        _CLASSIFICATION_COLUMNS,
+        _CLASSIFICATION_METRICS,
+        "accuracy",
+    ),
+}
+
+STRATEGIES: dict[str, StrategyCard] = {
+    "full": StrategyCard("full fine-tuning", "every weight learns from the first step"),
+    "gradual": StrategyCard(
+        "step-wise (gradual unfreezing)", "head first, then layers from the top: against overfitting"
+    ),
+    "scratch": StrategyCard("from scratch", "the architecture with random weights: no pretraining at all"),
+}
+
+SIZES: dict[str, Size] = {
+    "tiny": Size(layers=2, hidden=128, heads=2),
+    "mini": Size(layers=4, hidden=256, heads=4),
+    "small": Size(layers=4, hidden=512, heads=8),
+}
+
+STARTERS = ("sentiment",)
+
+
+def goal_of(metric: str) -> str:
+    """Return whether larger (`max`) or smaller (`min`) is better; `eval/` in front is left out."""
+    name = metric.removeprefix("eval/")
+    return next((card.metrics[name] for card in TASKS.values() if name in card.metrics), "max")
+
+
+def backbones(folders: tuple[Path, ...] = ()) -> list[BackboneCard]:
+    """Return the backbones on this box: the Hub's cache, model folders below `folders`, then sizes without weights."""
+    found = [*_cached(), *(card for folder in folders for card in _below(folder))]
+    sizes = [
+        BackboneCard(f"size:{name}", f"{name}, no weights", "bert", size.parameters, None, "made here")
+        for name, size in SIZES.items()
+    ]
+    return [*sorted(found, key=lambda card: card.title.lower()), *sizes]
+
+
+def describe_backbone(folder: Path, name: str, title: str, where: str) -> BackboneCard:
+    """Read a model folder's config and weight headers; what cannot be used says why."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        architecture = str(config["model_type"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return BackboneCard(name, title, "?", None, None, where, "no readable config.json with a model_type")
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        kind = "only pickled weights" if list(folder.glob("*.bin")) else "no weights"
+        return BackboneCard(name, title, architecture, None, None, where, f"{kind}: no *.safetensors file")
+    try:
+        parameters = sum(_count_parameters(file) for file in weights)
+    except (OSError, ValueError, struct.error) as error:
+        return BackboneCard(name, title, architecture, None, None, where, f"damaged weights: {error}")
+    size = sum(file.stat().st_size for file in weights)
+    return BackboneCard(name, title, architecture, parameters, size, where)
+
+
+def hub_cache() -> Path:
+    """Return the folder in which the Hub's libraries keep what they fetched."""
+    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface"
+    return Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub")
+
+
+def cached_snapshot(name: str, revision: str | None = None) -> Path | None:
+    """Return the cached folder of a Hub id at a branch, tag or commit, if it is there."""
+    repository = hub_cache() / f"models--{name.replace('/', '--')}"
+    reference = repository / "refs" / (revision or "main")
+    try:
+        commit = reference.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        commit = revision or ""
+    snapshot = repository / "snapshots" / commit
+    return snapshot if commit and snapshot.is_dir() else None
+
+
+def _cached() -> Iterator[BackboneCard]:
+    for repository in sorted(hub_cache().glob("models--*")):
+        name = repository.name.removeprefix("models--").replace("--", "/")
+        snapshot = cached_snapshot(name)
+        if snapshot and (snapshot / "config.json").exists():
+            yield describe_backbone(snapshot, name, name, "cached")
+
+
+def _below(folder: Path) -> Iterator[BackboneCard]:
+    candidates = [folder, *sorted(path for path in folder.glob("*") if path.is_dir())] if folder.is_dir() else []
+    for path in candidates:
+        if (path / "config.json").exists():
+            yield describe_backbone(path, str(path), path.name, "folder")
+
+
+def _count_parameters(file: Path) -> int:
+    with file.open("rb") as stream:
+        (length,) = struct.unpack("<Q", stream.read(8))
+        if not 2 <= length <= 100_000_000:
+            raise ValueError(f"{file.name} has no safetensors header")
+        header = json.loads(stream.read(length))
+    return sum(prod(entry["shape"]) for key, entry in header.items() if key != "__metadata__")
