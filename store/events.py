@@ -39,7 +39,7 @@ def listing(store: Store, run_id: int, *, after: int = 0, kind: str = "", limit:
             ORDER BY id DESC LIMIT ?""",
         (*parameters, limit),
     )
-    return [Event(*tuple(row)[:7], data=json.loads(row[7]) if row[7] else {}) for row in reversed(rows)]
+    return [Event(**{**dict(row), "data": json.loads(row["data"]) if row["data"] else {}}) for row in reversed(rows)]
 
 
 def append_system(

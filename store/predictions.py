@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from store.connection import Store
@@ -63,10 +63,16 @@ def listing(
             WHERE run_id=? {where} ORDER BY {order} LIMIT ?""",
         (run_id, limit),
     )
-    return [
-        Prediction(*tuple(row)[:9], correct=None if row[9] is None else bool(row[9]), output=json.loads(row[10]))
+    columns = [field.name for field in fields(Prediction)]
+    decoded = [
+        {**dict(zip(columns, row, strict=True)), "correct": _truth(row["correct"]), "output": json.loads(row["output"])}
         for row in rows
     ]
+    return [Prediction(**values) for values in decoded]
+
+
+def _truth(value: int | None) -> bool | None:
+    return None if value is None else bool(value)
 
 
 def count(store: Store, run_id: int) -> int:
