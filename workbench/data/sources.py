@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 from pathlib import Path
@@ -58,17 +59,26 @@ def read(path: Path, cache: Path) -> Dataset:
     kind = kind_of(path)
     if path.stat().st_size == 0:
         raise WorkbenchError("the file is empty", where=str(path))
-    options: dict[str, Any] = {"dtype": str, "keep_default_na": False} if kind == "csv" else {}
-    if kind == "csv" and ".tsv" in path.suffixes:
-        options["sep"] = "\t"
     datasets.disable_progress_bars()
     try:
+        options = _csv_options(path) if kind == "csv" else {}
         rows = datasets.load_dataset(kind, data_files=str(path), split="train", cache_dir=str(cache), **options)
     except Exception as error:
         raise WorkbenchError(_reason(path, kind, error), where=str(path)) from error
     if not len(rows):
         raise WorkbenchError("the file has no rows", where=str(path))
     return rows
+
+
+def _csv_options(path: Path) -> dict[str, Any]:
+    """Return what makes the loader keep every value as the text that the file has."""
+    import datasets
+
+    separator = "\t" if ".tsv" in path.suffixes else ","
+    with _open_text(path) as stream:
+        header = next(csv.reader(stream, delimiter=separator))
+    texts = datasets.Features({column: datasets.Value("string") for column in header})
+    return {"sep": separator, "keep_default_na": False, "features": texts}
 
 
 def _reason(path: Path, kind: str, error: Exception) -> str:
