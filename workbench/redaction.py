@@ -10,7 +10,7 @@ _TOKENS = re.compile(
 _USER_INFO = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]*://)[^/\s@'\"]+@")
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}")
 _NAMED = re.compile(
-    r"(?i)(?<![a-z0-9])([\w.-]*?(?:token|secret|passw(?:or)?d|credentials?|key))"
+    r"(?i)(?<![a-z0-9])([\w.-]{0,40}?(?:token|secret|passw(?:or)?d|credentials?|key))"
     r"(\s*=\s*|[\"']\s*[:=]\s*|(?<!token)(?<!key)\s*:\s+)(?:([\"']).*?(?:\3|$)|[^\s\"'&,;}\]]+)"
 )
 _HARMLESS_NAME = re.compile(
