@@ -65,7 +65,7 @@ def style_named(widget: Widget, prefix: str, style: str, base: Style | None = No
 
 
 def strip_of(segments: Iterable[tuple[str, Style]], width: int, base: Style) -> Strip:
-    """Return a strip of exactly `width` cells; text is taken as it is, never as markup, neighbours of a style as one."""
+    """Return a strip of exactly `width` cells; text is never read as markup; neighbours of one style join."""
     parts = (segment for segment in segments if segment[0])
     strip = Strip(Segment("".join(text for text, _ in run), style) for style, run in groupby(parts, itemgetter(1)))
     return strip.adjust_cell_length(width, base)
