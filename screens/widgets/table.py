@@ -7,29 +7,24 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.style import Style
-from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from screens.widgets.columns import GAP, Column, share
+from screens.widgets.cursor import CursorView
 from screens.widgets.paint import (
     Cell,
     as_cell,
     component_classes,
     component_styles,
     is_ascii,
-    refresh_lines,
     strip_of,
     style_named,
 )
 from workbench.text import fit, plain
 
 __all__ = ["Cell", "Column", "Row", "Table"]
-
-_HEADER = 1
 
 
 @dataclass(frozen=True)
@@ -41,7 +36,7 @@ class Row:
     marked: bool = False
 
 
-class Table(ScrollView, can_focus=True):
+class Table(CursorView):
     """Show rows under a header with a cursor; render lines on demand, repaint those that changed.
 
     Texts are shown as they are typed: no markup is read and no control character is written.
@@ -49,23 +44,13 @@ class Table(ScrollView, can_focus=True):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = component_classes("table", "header", "cursor", "empty")
     DEFAULT_CSS = """
-    Table { overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; height: 1fr; }
     Table > .table--header { color: $text-muted; }
     Table > .table--empty { color: $text-muted; }
     Table > .table--cursor { background: $surface-lighten-1; }
     Table:focus > .table--cursor { background: $block-cursor-blurred-background; text-style: bold; }
     """ + component_styles("table")
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "Down", show=False, id="table.down"),
-        Binding("up,k", "move(-1)", "Up", show=False, id="table.up"),
-        Binding("pagedown,ctrl+d", "page(1)", "Page down", show=False, id="table.page-down"),
-        Binding("pageup,ctrl+u", "page(-1)", "Page up", show=False, id="table.page-up"),
-        Binding("home,g", "edge(-1)", "First", show=False, id="table.first"),
-        Binding("end,G", "edge(1)", "Last", show=False, id="table.last"),
-        Binding("enter", "choose", "Open", show=False, id="table.choose"),
-        Binding("space", "mark", "Mark", show=False, id="table.mark"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "mark", "Mark", show=False, id="table.mark")]
 
     @dataclass
     class Chosen(Message):
@@ -113,9 +98,18 @@ class Table(ScrollView, can_focus=True):
         self._columns = list(columns)
         self._rows: list[Row] = []
         self._places: dict[str, int] = {}
-        self._cursor = 0
         self._empty = plain(empty)
         self._shares: tuple[int, list[tuple[int, int]]] = (-1, [])
+
+    @property
+    def line_count(self) -> int:
+        """Return the number of rows."""
+        return len(self._rows)
+
+    @property
+    def head_lines(self) -> int:
+        """Return 1, for the header."""
+        return 1
 
     @property
     def rows_count(self) -> int:
@@ -142,88 +136,45 @@ class Table(ScrollView, can_focus=True):
     def set_rows(self, rows: Sequence[Row], empty: str | None = None) -> None:
         """Replace the rows: the cursor stays on its key, else on its line; only lines that differ are repainted."""
         key, before, cursor = self.cursor_key, self._rows, self._cursor
-        said = self._empty
         self._rows = list(rows)
         self._places = {row.key: index for index, row in enumerate(self._rows)}
-        self._empty = said if empty is None else plain(empty)
+        self._empty = self._empty if empty is None else plain(empty)
         kept = self._places.get(key) if key is not None else None
-        self._cursor = kept if kept is not None else max(0, min(cursor, len(self._rows) - 1))
-        if len(before) != len(self._rows):
-            self.virtual_size = Size(0, len(self._rows) + _HEADER)
-        if not self._rows or not before:
-            self.refresh()
-        else:
+        self._cursor = max(0, min(cursor, len(self._rows) - 1)) if kept is None else kept
+        self.measure()
+        if self._rows and before:
             self._refresh_changed(before, cursor)
-        if self._cursor != cursor:
-            self._show_cursor()
+        else:
+            self.refresh()
+        self.show_cursor()
         if self.cursor_key != key:
-            self.post_message(self.Highlighted(self, self.cursor_key))
+            self.cursor_moved()
 
     def _refresh_changed(self, before: list[Row], cursor: int) -> None:
         """Repaint the visible lines whose row, or cursor, is no longer the same."""
         top = self.scroll_offset.y
-        lines = range(top, top + max(0, self.size.height - _HEADER))
 
         def look(rows: list[Row], at: int, index: int) -> tuple[Row | None, bool]:
             return (rows[index] if index < len(rows) else None), index == at
 
-        different = (i for i in lines if look(before, cursor, i) != look(self._rows, self._cursor, i))
-        refresh_lines(self, [index - top + _HEADER for index in different])
+        seen = range(top, top + self.page_lines)
+        self.refresh_index(*(i for i in seen if look(before, cursor, i) != look(self._rows, self._cursor, i)))
 
     def move_to(self, key: str) -> bool:
         """Put the cursor on the row of this key and show it; return whether there is one."""
         if key not in self._places:
             return False
-        self._move(self._places[key])
+        self.move_cursor(self._places[key])
         return True
 
-    def _move(self, index: int) -> None:
-        """Put the cursor on a row, repaint the two lines and tell."""
-        index = max(0, min(index, len(self._rows) - 1))
-        if not self._rows or index == self._cursor:
-            return
-        top = self.scroll_offset.y
-        refresh_lines(self, [self._cursor - top + _HEADER, index - top + _HEADER])
-        self._cursor = index
-        self._show_cursor()
+    def cursor_moved(self) -> None:
+        """Tell which row is under the cursor now."""
         self.post_message(self.Highlighted(self, self.cursor_key))
 
-    def _show_cursor(self) -> None:
-        """Scroll just as far as the cursor needs."""
-        top, page = self.scroll_offset.y, self._page
-        wanted = min(max(top, self._cursor - page + 1), self._cursor)
-        if wanted != top:
-            self.scroll_to(y=wanted, animate=False, force=True)
-
-    @property
-    def _page(self) -> int:
-        """Return how many rows are visible at once, at least 1."""
-        return max(1, self.size.height - _HEADER)
-
-    def on_resize(self) -> None:
-        """Keep the cursor in sight when the table gets smaller."""
-        self.call_after_refresh(self._show_cursor)
-
-    def on_click(self, event: events.Click) -> None:
-        """Move the cursor to the clicked row; a double click opens it."""
-        place = event.get_content_offset(self)
-        index = self.scroll_offset.y + place.y - _HEADER if place is not None and place.y >= _HEADER else -1
-        if 0 <= index < len(self._rows):
-            self._move(index)
-            if event.chain == 2:
-                self.action_choose()
-
-    def action_move(self, rows: int) -> None:
-        """Move the cursor by `rows`."""
-        self._move(self._cursor + rows)
-
-    def action_page(self, pages: int) -> None:
-        """Move the cursor by `pages`."""
-        self._move(self._cursor + pages * self._page)
-
-    def action_edge(self, side: int) -> None:
-        """Move the cursor to the first (-1) or the last row (1)."""
-        self._move(0 if side < 0 else len(self._rows) - 1)
+    def line_clicked(self, chain: int) -> None:
+        """Open the row on a double click."""
+        if chain == 2:
+            self.action_choose()
 
     def action_choose(self) -> None:
         """Tell that the row under the cursor is chosen."""
@@ -249,10 +200,10 @@ class Table(ScrollView, can_focus=True):
             style = style_named(self, "table", "header", base)
             titles = [(Cell(plain(self._columns[i].title)), self._columns[i], cells) for i, cells in self._share()]
             return self._line("   ", titles, style, width)
-        index = self.scroll_offset.y + y - _HEADER
+        index = self.index_at(y)
         if index < len(self._rows):
             return self._render_row(index, base, width)
-        said = "   " + self._empty if not self._rows and y == _HEADER else ""
+        said = "   " + self._empty if not self._rows and y == 1 else ""
         return strip_of([(said, style_named(self, "table", "empty", base))], width, base)
 
     def _render_row(self, index: int, base: Style, width: int) -> Strip:
