@@ -17,7 +17,6 @@ from screens.widgets.paint import component_classes, component_styles, is_ascii,
 from workbench.text import cut, fit, plain, width
 
 _GUTTER = 3
-_LEAST_HELP = 12
 
 
 @dataclass(frozen=True)
@@ -224,12 +223,12 @@ class Picker(CursorView):
         """Render the title, an option, or that nothing passes the filter."""
         base, cells = self.rich_style, self.size.width
         if y < self.head_lines:
-            return strip_of(self._render_title(base, cells), cells, base)
+            return strip_of(self, self._render_title(base, cells), base)
         index = self.index_at(y)
         if index < len(self._shown):
             return self._render_option(index, base, cells)
         nothing = "   nothing matches" if not self._shown and self._filter and y == self.head_lines else ""
-        return strip_of([(nothing, style_named(self, "picker", "help", base))], cells, base)
+        return strip_of(self, [(nothing, style_named(self, "picker", "help", base))], base)
 
     def _render_title(self, base: Style, cells: int) -> list[tuple[str, Style]]:
         """Return title, filter and a rule to the right edge."""
@@ -249,11 +248,11 @@ class Picker(CursorView):
         gutter = f"{bar if under else ' '}{dot if option.value == self._picked else ' '} "
         help_text = f"not available: {plain(option.disabled)}" if option.disabled else plain(option.help)
         room = max(0, cells - _GUTTER)
-        label_cells = min(self._label_cells, room - _LEAST_HELP - 2 if help_text and room > 2 * _LEAST_HELP else room)
+        label_cells = min(self._label_cells, room // 2) if help_text else room
         label_style = style_named(self, "picker", "disabled", line) if option.disabled else line
         segments = [
             (gutter, style_named(self, "picker", "accent", line)),
             (fit(plain(option.label), label_cells), label_style),
             ("  " + cut(help_text, room - label_cells - 2), style_named(self, "picker", "help", line)),
         ]
-        return strip_of(segments, cells, line)
+        return strip_of(self, segments, line)

@@ -204,7 +204,7 @@ class Table(CursorView):
         if index < len(self._rows):
             return self._render_row(index, base, width)
         said = "   " + self._empty if not self._rows and y == 1 else ""
-        return strip_of([(said, style_named(self, "table", "empty", base))], width, base)
+        return strip_of(self, [(said, style_named(self, "table", "empty", base))], base)
 
     def _render_row(self, index: int, base: Style, width: int) -> Strip:
         """Render a row with its cursor bar and its mark, both told by a character as well as by colour."""
@@ -226,4 +226,4 @@ class Table(CursorView):
             gap = " " * GAP if at else ""
             segments.append((gap, style))
             segments.append((fit(cell.text, room, column.align), style_named(self, "table", cell.style, style)))
-        return strip_of(segments, width, style)
+        return strip_of(self, segments, style)
