@@ -22,7 +22,7 @@ def test_an_app_paints_takes_keys_and_quits(size: tuple[int, int]) -> None:
         assert HOSTILE_SHOWN in screen
         assert "\\x9b31m ␛]52;c;c3RvbGVu␇" in screen
         assert terminal.first_paint is not None
-        terminal.send("space", "space")
+        terminal.send("+", "+")
         assert terminal.read_until("pressed 2").startswith("pressed 2")
         terminal.send("q")
         assert terminal.wait() == 0

@@ -134,6 +134,18 @@ async def test_the_cursor_stays_on_its_key() -> None:
         await pilot.press("j", "G", "enter", "space")
 
 
+async def test_new_rows_do_not_pull_back_who_has_scrolled_away() -> None:
+    async with TableApp().run_test(size=(80, 24)) as pilot:
+        table = await fill(pilot, rows(1000))
+        table.scroll_to(y=500, animate=False)
+        await pilot.pause()
+        table.set_rows([Row("new", ["new"]), *rows(1000)])
+        await pilot.pause()
+        assert table.scroll_offset.y == 500
+        await pilot.press("j")
+        assert table.scroll_offset.y == 2
+
+
 async def test_only_lines_that_differ_are_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
     async with TableApp().run_test(size=(80, 24)) as pilot:
         table = await fill(pilot, rows(10_000))
