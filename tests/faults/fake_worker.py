@@ -51,7 +51,8 @@ def behave(manner: str, store: Store, run_id: int, folder: Path, attempt: int) -
     if manner == "child":
         child = subprocess.Popen(["sleep", "600"])
         (folder / "child").write_text(str(child.pid))
-    runs.update(store, run_id, step=7)
+    with store.write() as connection:
+        connection.execute("UPDATE run SET step=7 WHERE id=?", (run_id,))
     deadline = time.monotonic() + (600 if manner == "wait" else random.uniform(0.02, 0.25))
     while time.monotonic() < deadline:
         for command in commands.waiting(store, run_id, attempt):
