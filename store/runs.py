@@ -169,19 +169,6 @@ def waiting(store: Store, devices: Sequence[str], limit: int) -> list[Run]:
     return [_run(row) for row in rows]
 
 
-def begin(store: Store, run_id: int, attempt: int) -> bool:
-    """Move a run from `starting` to `running`; the time of the first attempt's beginning stays."""
-    with store.write() as connection:
-        return (
-            connection.execute(
-                """UPDATE run SET state='running', started=coalesce(started, ?), ended=NULL, reason=NULL, error=NULL,
-                exit_code=NULL WHERE id=? AND attempt=? AND state='starting'""",
-                (time.time(), run_id, attempt),
-            ).rowcount
-            == 1
-        )
-
-
 def set_columns(connection: sqlite3.Connection, run_id: int, **columns: Any) -> None:
     """Set columns of a run that are not its state; call it inside a write transaction."""
     assignments = ", ".join(f"{name}=?" for name in columns)

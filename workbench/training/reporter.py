@@ -67,8 +67,7 @@ class Reporter:
         """Say that training begins. A run that was asked to stop meanwhile is told so."""
         self._running = True
         points.unpack(self._store, self.run_id)
-        begun = runs.begin(self._store, self.run_id, self.attempt)
-        if not begun:
+        if not runs.move(self._store, self.run_id, "running", since=("starting",), attempt=self.attempt):
             self.control.stop.set()
 
     def close(self, state: str, reason: str | None, error: str | None) -> None:
