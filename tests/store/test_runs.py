@@ -134,7 +134,7 @@ def test_an_open_run_is_not_deleted(store: Store, state: str) -> None:
 
 def test_the_flattened_recipe_keeps_each_value_and_its_kind(store: Store) -> None:
     values = {"a": 1, "b": 0.5, "c": "x", "d": None, "e": True}
-    run_id = runs.create(store, values, **{name: value for name, value in _columns().items()})
+    run_id = runs.create(store, values, **_columns())
     assert {path: texts[run_id] for path, texts in runs.config(store, [run_id]).items()} == {
         "a": "1", "b": "0.5", "c": "x", "d": "null", "e": "true",
     }  # fmt: skip
