@@ -61,8 +61,13 @@ class TextClassification:
         """Return the model and transformers' loading report; the head is new where the folder has none."""
         from transformers import AutoModelForSequenceClassification
 
+        head = self.configure()
+        if "config" in options:
+            # Beside a configuration transformers takes no settings for it.
+            self._set_head(options["config"])
+            head = {}
         model, info = AutoModelForSequenceClassification.from_pretrained(
-            folder, output_loading_info=True, ignore_mismatched_sizes=True, **self.configure(), **options
+            folder, output_loading_info=True, ignore_mismatched_sizes=True, **head, **options
         )
         return model, info
 
@@ -70,10 +75,13 @@ class TextClassification:
         """Return the model with random weights."""
         from transformers import AutoModelForSequenceClassification
 
-        for key, value in self.configure().items():
-            setattr(config, key, value)
+        self._set_head(config)
         model: PreTrainedModel = AutoModelForSequenceClassification.from_config(config)
         return model
+
+    def _set_head(self, config: PretrainedConfig) -> None:
+        for key, value in self.configure().items():
+            setattr(config, key, value)
 
     def gold(self, labels: Sequence[Any], where: str) -> list[int]:
         """Return labels as numbers; name every label that training does not have, and its first row."""
