@@ -105,13 +105,13 @@ def test_a_run_that_is_not_finite_is_given_up_and_never_best(backbone: Path, row
     assert len([event for event in told if isinstance(event, Logged)]) < made.training.epochs * 9
 
 
-def test_patience_ends_a_run_with_a_checkpoint(backbone: Path, rows: Path, tmp_path: Path) -> None:
+def test_patience_ends_a_run_and_leaves_its_best_model(backbone: Path, rows: Path, tmp_path: Path) -> None:
     made = with_rate(recipe_of(backbone, rows, evaluation={"every": 2, "patience": 2}, checkpoint={"every": 50}), 1e-30)
     (tmp_path / "run").mkdir()
     told = run_of(made, tmp_path / "run")
     assert [event.best for event in told.all(Evaluated)] == [True, False, False]
     assert (told.events[-1].step, told.all(Noted)[-1].kind) == (6, "early_stop")
-    assert [event.step for event in told.all(Saved) if event.kind == "state"] == [6]
+    assert [event.step for event in told.all(Saved) if event.kind == "model"] == [2]
 
 
 def test_a_stop_leaves_a_checkpoint_and_a_model(backbone: Path, rows: Path, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(
     straight = run_of(made, tmp_path / "straight")
     first = run_of(made, tmp_path / "broken", stop)
     second = run_of(made, tmp_path / "broken")
-    assert second.all(Noted)[0].kind == "resume"
+    assert [note.text for note in second.all(Noted) if note.kind == "resume"] == ["resumed after update 13 of 27"]
     numbers = [[(event.step, event.values["train/loss"]) for event in told.all(Logged)] for told in (first, second)]
     assert numbers[0] + numbers[1] == [(event.step, event.values["train/loss"]) for event in straight.all(Logged)]
     last = f"checkpoints/step-{made_updates(straight):08d}"
