@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sqlite3
 from typing import Any
 
 import click
@@ -50,6 +51,11 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except (WorkbenchError, StoreError) as error:
             click.echo("error: " + plain(str(error), newlines=True), err=True)
+            ctx.exit(TROUBLE)
+        except sqlite3.Error as error:
+            click.echo(
+                f"error: the store cannot be used: {plain(error)}\nSee what is wrong: workbench doctor", err=True
+            )
             ctx.exit(TROUBLE)
 
 
