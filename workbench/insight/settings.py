@@ -36,7 +36,7 @@ def settings_of(table: Mapping[str, Mapping[int, str]], run_ids: Sequence[int]) 
         for path, texts in table.items()
         if path != "name"
     ]
-    return tuple(sorted(rows, key=lambda setting: (not _decides(setting.path), _rank(setting.path))))
+    return tuple(sorted(rows, key=lambda setting: (not decides(setting.path), _rank(setting.path))))
 
 
 def differing_in(settings: Sequence[Setting], one: int, other: int) -> list[Setting]:
@@ -45,7 +45,7 @@ def differing_in(settings: Sequence[Setting], one: int, other: int) -> list[Sett
     Seed, checkpoints and hardware are left out; what belongs to another strategy, backbone, task or data counts
     once, as the choice itself.
     """
-    apart = {row.path: row for row in settings if _decides(row.path) and row.values[one] != row.values[other]}
+    apart = {row.path: row for row in settings if decides(row.path) and row.values[one] != row.values[other]}
     return [
         row
         for path, row in apart.items()
@@ -53,7 +53,8 @@ def differing_in(settings: Sequence[Setting], one: int, other: int) -> list[Sett
     ]
 
 
-def _decides(path: str) -> bool:
+def decides(path: str) -> bool:
+    """Return whether a setting decides what is learned: not the name, seed, checkpoints and hardware."""
     return path not in _NOT_DECIDING and not path.startswith(_NOT_DECIDING_TABLES)
 
 
