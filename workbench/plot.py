@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from operator import le
-from typing import Literal
+from typing import Literal, cast
 
 from workbench.braille import Canvas, Symbols, sparkline
 from workbench.ticks import Axis, nice_range, ticks
@@ -108,9 +108,10 @@ def _clean(series: Series) -> _Line:
     steps, values = steps[:n], values[:n]
     if not n:
         return _Line([], 0)
-    whole = None not in values and math.isfinite(sum(values)) and math.isfinite(sum(steps))
-    if whole and all(map(le, steps, steps[1:])):
-        return _Line([(steps, values)], 0)  # type: ignore[list-item]
+    if None not in values:
+        known = cast(Sequence[float], values)
+        if math.isfinite(sum(known)) and math.isfinite(sum(steps)) and all(map(le, steps, steps[1:])):
+            return _Line([(steps, known)], 0)
     points = sorted(
         ((s, v) for s, v in zip(steps, values, strict=True) if math.isfinite(s)), key=lambda point: point[0]
     )
@@ -124,7 +125,7 @@ def _clean(series: Series) -> _Line:
         else:
             runs[-1][0].append(step)
             runs[-1][1].append(value)
-    return _Line([run for run in runs if run[0]], gaps)  # type: ignore[list-item]
+    return _Line([(known, found) for known, found in runs if known], gaps)
 
 
 def _extent(parts: Iterable[Sequence[float]]) -> Range:

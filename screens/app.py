@@ -1,0 +1,222 @@
+"""The app: five places over one feed. It composes nothing itself and knows no run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, Literal
+
+from textual import on
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from screens import feed as news
+from screens.keys import PLACES, keys_of
+from screens.place import PlaceScreen
+from screens.pulse import Pulse, Sampled
+from screens.theme import THEMES
+from workbench.errors import WorkbenchError
+from workbench.paths import Home
+from workbench.text import plain, plural
+
+Severity = Literal["information", "warning", "error"]
+
+
+def _runs() -> Screen[Any]:
+    from screens.runs import RunsScreen
+
+    return RunsScreen()
+
+
+def _live() -> Screen[Any]:
+    from screens.live import LiveScreen
+
+    return LiveScreen()
+
+
+def _empty(place: str) -> Callable[[], Screen[Any]]:
+    from screens.place import places_of
+
+    return places_of()[place]
+
+
+class WorkbenchApp(App[str]):
+    """The workbench on a terminal; `run` returns the words to print after it, if any.
+
+    Places hand runs to one another by `open_place`; `marks` are the runs marked for comparing and trying.
+    """
+
+    CSS_PATH = "app.tcss"
+    MODES = {"runs": _runs, "new": _empty("new"), "live": _live, "compare": _empty("compare"), "try": _empty("try")}
+    DEFAULT_MODE = "runs"
+    HORIZONTAL_BREAKPOINTS = [(0, "-cramped"), (60, "-narrow"), (110, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (15, "-short"), (30, "-tall")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+q", "quit", "quit", show=False, priority=True),
+        Binding("ctrl+l", "redraw", "redraw", show=False, priority=True),
+        Binding("ctrl+z", "suspend_process", "suspend", show=False, priority=True),
+    ]
+
+    def __init__(self, home: Home, *, ascii: bool = False, readonly: bool = False) -> None:
+        super().__init__()
+        self.home = home
+        self.ascii = ascii
+        self.readonly = readonly
+        self.marks: list[int] = []
+        self.status = ""
+        self.animation_level = "none"
+        self.feed = news.Feed(home, self.post_message, readonly=readonly)
+        self.pulse = Pulse(self.feed, self.post_message)
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = "ansi-dark" if os.environ.get("NO_COLOR") else "workbench-dark"
+
+    def on_mount(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            loop.add_signal_handler(number, self.end_on_signal, number)
+        self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
+        self.call_after_refresh(self.begin)
+
+    def end_on_signal(self, number: int) -> None:
+        """Leave in good order when the terminal hangs up or somebody asks the process to end."""
+        self.exit(self.farewell(), return_code=128 + number)
+
+    def begin(self) -> None:
+        """Start to read the store, now that the first screen is painted."""
+        self.feed.start()
+        self.pulse.start()
+
+    def on_unmount(self) -> None:
+        self.feed.close()
+        self.pulse.close()
+
+    def open_place(self, place: str, *run_ids: int) -> None:
+        """Go to a place, handing runs to it where there are any."""
+        self.switch_mode(place)
+        if run_ids and isinstance(self.screen, PlaceScreen):
+            self.screen.arrive(run_ids)
+            if self.screen.is_mounted:
+                self.show_place(self.screen)
+
+    def show_place(self, place: PlaceScreen) -> None:
+        """Bring a place that becomes visible up to date."""
+        place.show_status(self.status)
+        place.show_store(self.feed.state, self.feed.text)
+        place.show_runs()
+        place.show_keys()
+
+    @property
+    def place(self) -> PlaceScreen | None:
+        """The place that is visible, perhaps under a dialog."""
+        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, PlaceScreen)), None)
+
+    @on(news.StoreChanged)
+    def show_store(self, event: news.StoreChanged) -> None:
+        if place := self.place:
+            place.show_store(event.state, event.text)
+
+    @on(news.RunsChanged)
+    def show_runs(self) -> None:
+        self.marks = [run_id for run_id in self.marks if run_id in self.feed.runs]
+        if place := self.place:
+            place.show_runs()
+            place.show_keys()
+
+    @on(news.TraceChanged)
+    def show_trace(self, event: news.TraceChanged) -> None:
+        if place := self.place:
+            place.show_trace(event.run_id)
+
+    @on(Sampled)
+    def show_sample(self, event: Sampled) -> None:
+        from screens.rows import status_words
+
+        self.status = status_words(self.feed.open_runs(), event.device, event.sample)
+        if place := self.place:
+            place.show_status(self.status)
+            place.show_sample(event.device, event.sample)
+
+    @on(news.Trouble)
+    def show_trouble(self, event: news.Trouble) -> None:
+        self.report(event.error)
+
+    def say(self, words: str, severity: Severity = "information") -> None:
+        """Show a notice; any text is safe."""
+        self.notify(plain(words, 600, newlines=True), severity=severity, markup=False, timeout=5)
+
+    def report(self, error: Exception) -> None:
+        """Show an error as a notice with its next step; what nobody foresaw goes to a file as well."""
+        if isinstance(error, WorkbenchError):
+            self.say(str(error), "error")
+        else:
+            kept = self._keep_traceback(error)
+            self.say(f"{type(error).__name__}: {error}\n{kept}", "error")
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        yield SystemCommand("theme", "Change the colours", self.action_change_theme)
+        place = self.place
+        for key in keys_of(place.PLACE) if place else ():
+            name = f"{key.description.rstrip('…')}  ({key.face})"
+            command = place.action_act if place else None
+            if command and key.action != "palette":
+                yield SystemCommand(
+                    name, key.tooltip, lambda act=command, action=key.action: self.call_later(act, action)
+                )
+
+    async def action_quit(self) -> None:
+        """Leave at once where nothing is lost; else ask."""
+        lost = next((words for place in PLACES for words in self._unsaved(place)), None)
+        if lost is None:
+            self.exit(self.farewell())
+            return
+        from screens.dialogs import Choice, Question
+
+        def decide(answer: str | None) -> None:
+            if answer:
+                self.exit(self.farewell())
+
+        await self.push_screen(Question("Leave the workbench?", [lost], Choice("y", "leave", "leave")), decide)
+
+    def _unsaved(self, place: str) -> list[str]:
+        screens = [screen for screen in self._screen_stacks.get(place, []) if isinstance(screen, PlaceScreen)]
+        return [words for screen in screens if (words := screen.unsaved())]
+
+    def farewell(self) -> str:
+        """Return what to print after the app: which runs go on, and how to reach them."""
+        going = self.feed.open_runs()
+        if not going:
+            return ""
+        stop = " ".join(str(run.id) for run in reversed(going[:3]))
+        verb = "goes" if len(going) == 1 else "go"
+        return f"{plural(len(going), 'run')} {verb} on; `workbench` to watch, `workbench stop {stop}`"
+
+    def action_redraw(self) -> None:
+        """Paint every cell again: something else may have written on the terminal."""
+        self.refresh(layout=True, repaint=True)
+        self.screen.refresh(layout=True)
+
+    def _fatal_error(self) -> None:
+        """Keep the traceback in a file, without local values, and say where."""
+        from rich.text import Text
+
+        error = self._exception or RuntimeError("unknown")
+        kept = self._keep_traceback(error)
+        self._exit_renderables.append(Text(f"The screens failed: {plain(error, 300)}. Runs go on. {kept}"))
+        self._close_messages_no_wait()
+
+    def _keep_traceback(self, error: BaseException) -> str:
+        """Write the traceback below the home's logs; return where, in words."""
+        path = self.home.logs / f"screens-{time.strftime('%Y%m%d-%H%M%S')}.txt"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with path.open("a", encoding="utf-8") as file:
+                file.writelines(traceback.format_exception(error))
+        except OSError as problem:
+            return f"its traceback could not be kept: {problem.strerror}"
+        return f"Details: {path}"

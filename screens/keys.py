@@ -1,0 +1,86 @@
+"""Every key, once: bindings, bottom line, help, palette and `workbench keys` read this table.
+
+One letter has one meaning everywhere; a place either has the key or does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.binding import Binding, BindingType
+
+PLACES = {"runs": "Runs", "new": "New", "live": "Live", "compare": "Compare", "try": "Try"}
+ALL = tuple(PLACES)
+
+
+@dataclass(frozen=True)
+class Key:
+    """`key` as Textual names it; `action` is a method `action_…` of the place; `shown` puts it in the bottom line."""
+
+    id: str
+    key: str
+    action: str
+    description: str
+    tooltip: str
+    places: tuple[str, ...]
+    shown: bool = True
+    priority: bool = False
+
+    @property
+    def face(self) -> str:
+        """The key as a person reads it: ^s, enter, /."""
+        names = [part.strip() for part in self.key.split(",")][:2]
+        return "/".join(_FACES.get(name, name.replace("ctrl+", "^")) for name in names)
+
+
+_FACES = {
+    "slash": "/", "question_mark": "?", "left_square_bracket": "[", "right_square_bracket": "]", "escape": "esc",
+    "left": "←", "right": "→", "f1": "F1", "plus": "+", "minus": "-", "shift+tab": "⇧tab",
+}  # fmt: skip
+
+KEYS: tuple[Key, ...] = (
+    # acting on runs
+    Key("open", "enter", "open", "open", "Watch the run in Live", ("runs",)),
+    Key("new", "n", "new", "new", "Set up a new run", ("runs", "live")),
+    Key("mark", "space", "mark", "mark", "Mark the run, to compare or try it with others", ("runs",)),
+    Key("compare", "c", "compare", "compare", "Compare the marked runs, or this one with the one before", ("runs",)),
+    Key("try", "t", "try", "try", "Try the model of the marked runs, or of this one, on a text", ("runs", "live")),
+    Key("filter", "slash", "filter", "filter", "Show only runs in which every word occurs", ("runs",)),
+    Key("sort", "o", "sort", "sort", "Sort by number, score, loss, time, then number again", ("runs",)),
+    Key("stop", "s", "stop", "stop…", "Stop the run after this step; it can be resumed", ("live", "runs")),
+    Key("resume", "u", "resume", "resume", "Go on from the newest checkpoint", ("live", "runs")),
+    Key("delete", "d", "delete", "delete…", "Delete the run; its folder goes to the trash", ("runs",)),
+    # a chart
+    Key("log-y", "l", "log_y", "log y", "Logarithmic y axis, or linear", ("live",)),
+    Key("smooth", "m", "smooth", "smooth", "Smooth the training curve: none, some, much", ("live",)),
+    Key("series", "w", "series", "series", "Loss, score, rate or gradient norm", ("live",)),
+    Key("axis", "x", "axis", "x axis", "Steps or time along the x axis", ("live",)),
+    Key("log", "enter", "open_log", "log", "Read the whole log of the run", ("live",)),
+    Key("previous", "left_square_bracket,left", "previous", "previous", "The run before", ("live",), shown=False),
+    Key("next", "right_square_bracket,right", "next", "next run", "The next run", ("live",), shown=False),
+    Key("copy", "y", "copy", "copy", "Send the run's uid to the terminal's clipboard", ("runs", "live"), shown=False),
+    # everywhere
+    *(
+        Key(f"place-{place}", str(number), f"place('{place}')", name, f"Go to {name}", ALL, shown=False)
+        for number, (place, name) in enumerate(PLACES.items(), 1)
+    ),
+    Key("back", "escape", "back", "back", "Leave what is open, else go to Runs", ALL, shown=False),
+    Key("palette", "ctrl+p", "palette", "commands", "Find a command by its name", ALL, shown=False, priority=True),
+    Key("redraw", "ctrl+l", "redraw", "redraw", "Draw the screen again", ALL, shown=False, priority=True),
+    Key("suspend", "ctrl+z", "suspend", "suspend", "Back to the shell; `fg` returns", ALL, shown=False, priority=True),
+    Key("help", "question_mark,f1", "help", "help", "Every key of this place", ALL),
+    Key("quit", "q", "quit", "quit", "Leave; runs go on", ALL),
+)
+
+
+def keys_of(place: str) -> list[Key]:
+    """Return the keys of a place in the order of the table."""
+    return [key for key in KEYS if place in key.places]
+
+
+def bindings(place: str) -> list[BindingType]:
+    """Return the bindings of a place; every action passes `PlaceScreen.action_act`, which says why it cannot run."""
+    return [
+        Binding(key.key, f'act("{key.action}")', key.description, tooltip=key.tooltip, id=key.id, priority=key.priority)
+        for key in keys_of(place)
+    ]
