@@ -39,6 +39,12 @@ def _live() -> Screen[Any]:
     return LiveScreen()
 
 
+def _compare() -> Screen[Any]:
+    from screens.compare import CompareScreen
+
+    return CompareScreen()
+
+
 def _empty(place: str) -> Callable[[], Screen[Any]]:
     from screens.place import places_of
 
@@ -52,7 +58,7 @@ class WorkbenchApp(App[str]):
     """
 
     CSS_PATH = "app.tcss"
-    MODES = {"runs": _runs, "new": _empty("new"), "live": _live, "compare": _empty("compare"), "try": _empty("try")}
+    MODES = {"runs": _runs, "new": _empty("new"), "live": _live, "compare": _compare, "try": _empty("try")}
     DEFAULT_MODE = "runs"
     HORIZONTAL_BREAKPOINTS = [(0, "-cramped"), (60, "-narrow"), (110, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (15, "-short"), (30, "-tall")]

@@ -51,14 +51,24 @@ KEYS: tuple[Key, ...] = (
     Key("resume", "u", "resume", "resume", "Go on from the newest checkpoint", ("live", "runs")),
     Key("delete", "d", "delete", "delete…", "Delete the run; its folder goes to the trash", ("runs",)),
     # a chart
-    Key("log-y", "l", "log_y", "log y", "Logarithmic y axis, or linear", ("live",)),
-    Key("smooth", "m", "smooth", "smooth", "Smooth the training curve: none, some, much", ("live",)),
-    Key("series", "w", "series", "series", "Loss, score, rate or gradient norm", ("live",)),
-    Key("axis", "x", "axis", "x axis", "Steps or time along the x axis", ("live",)),
+    Key("log-y", "l", "log_y", "log y", "Logarithmic y axis, or linear", ("live", "compare")),
+    Key("smooth", "m", "smooth", "smooth", "Smooth the training curve: none, some, much", ("live", "compare")),
+    Key("series", "w", "series", "series", "Loss, score, rate or gradient norm", ("live", "compare")),
+    Key("axis", "x", "axis", "x axis", "Steps or time along the x axis", ("live", "compare")),
     Key("log", "enter", "open_log", "log", "Read the whole log of the run", ("live",)),
     Key("previous", "left_square_bracket,left", "previous", "previous", "The run before", ("live",), shown=False),
     Key("next", "right_square_bracket,right", "next", "next run", "The next run", ("live",), shown=False),
     Key("copy", "y", "copy", "copy", "Send the run's uid to the terminal's clipboard", ("runs", "live"), shown=False),
+    # comparing
+    Key("hide", "space", "hide", "hide", "Hide or show the curve of the run", ("compare",)),
+    Key("baseline", "b", "baseline", "baseline", "Hold the others to this run", ("compare",)),
+    Key("settings", "a", "settings", "all settings", "Every setting, or only what differs", ("compare",)),
+    Key("previous-tab", "left_square_bracket", "previous_tab", "tab", "The part before", ("compare",), shown=False),
+    Key("next-tab", "right_square_bracket", "next_tab", "tab", "The next part", ("compare",)),
+    Key("copy-table", "y", "copy", "copy", "Send the table to the terminal's clipboard", ("compare",)),
+    Key("export", "e", "export", "file", "Write results and settings as CSV into the current folder", ("compare",)),
+    Key("look", "enter", "open", "open", "Watch the run in Live", ("compare",)),
+    Key("try-these", "t", "try", "try", "Try the models of these runs on a text", ("compare",)),
     # everywhere
     *(
         Key(f"place-{place}", str(number), f"place('{place}')", name, f"Go to {name}", ALL, shown=False)

@@ -68,9 +68,7 @@ class Draft:
         kept = dict(self.settings)
         if kept.get(path) != value:
             gone = {"strategy.name": "strategy.", "backbone.name": "backbone.", "data.train": "task."}.get(path)
-            kept = {
-                key: old for key, old in kept.items() if not (gone and key.startswith(gone) and key != "task.name")
-            }
+            kept = {key: old for key, old in kept.items() if not (gone and key.startswith(gone) and key != "task.name")}
         return Draft({**kept, path: value})
 
     def without(self, path: str) -> Draft:
@@ -195,9 +193,7 @@ def setting_fields(draft: Draft) -> list[Field]:
 def fields(draft: Draft) -> list[Field]:
     """Return every setting of the recipe as the draft has it."""
     values, defaults = _values(draft), _values(draft.plain())
-    return [
-        _field(path, info, draft, values.get(path), defaults.get(path)) for path, info in _infos(Recipe, "", draft)
-    ]
+    return [_field(path, info, draft, values.get(path), defaults.get(path)) for path, info in _infos(Recipe, "", draft)]
 
 
 def say(value: Any) -> str:
@@ -207,7 +203,9 @@ def say(value: Any) -> str:
 
 def _values(draft: Draft) -> dict[str, Any]:
     """Return path → value over the defaults, also where the draft is not yet a recipe."""
-    defaults: dict[str, Any] = {path: info.default for path, info in _infos(Recipe, "", draft) if not info.is_required()}
+    defaults: dict[str, Any] = {
+        path: info.default for path, info in _infos(Recipe, "", draft) if not info.is_required()
+    }
     try:
         return defaults | draft.recipe().flat() | {"name": draft.get("name")}
     except WorkbenchError:
