@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from textwrap import wrap
 
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -48,6 +49,7 @@ class CompareScreen(PlaceScreen):
     """Runs side by side. `run_ids` are those compared, in order; `baseline` is the run the others are held to."""
 
     PLACE = "compare"
+    AUTO_FOCUS = ""
     CSS_PATH = "compare.tcss"
     BINDINGS = bindings("compare")
 
@@ -99,7 +101,6 @@ class CompareScreen(PlaceScreen):
         if len(self.workbench.marks) > 1:
             self._take(tuple(self.workbench.marks))
         super().on_screen_resume()
-        self.query_one("#results").focus()
 
     def show_runs(self) -> None:
         if self.feed.state == "ready":
@@ -107,7 +108,10 @@ class CompareScreen(PlaceScreen):
         self.set_class(len(self.run_ids) < 2, "-nothing")
         if len(self.run_ids) < 2:
             self.query_one("#nothing", Static).update(self._nothing())
+            self.set_focus(None)
             return
+        if self.focused is None:
+            self.query_one("#results").focus()
         self.feed.watch(*self.run_ids)
         runs = [self.feed.runs.get(run_id) for run_id in self.run_ids]
         seen = tuple((run.id, run.state, run.step, run.best_value, run.eval_set) for run in runs if run)
@@ -182,13 +186,17 @@ class CompareScreen(PlaceScreen):
         title = "all settings" if self.every_setting else f"settings that differ ({differing})"
         hint = "a: only what differs" if self.every_setting else f"a: show all {len(comparison.settings)}"
         self.query_one("#settings-heading", Heading).show(title, hint)
-        self.query_one("#notices", Static).update(self._notices(comparison))
         self.show_detail()
         self.lay_out()
 
     def _notices(self, comparison: Comparison) -> Content:
-        lines = [((" ! ", "$text-warning"), (plain(notice.text) + "\n", "")) for notice in comparison.notices]
-        return Content.assemble(*(part for line in lines for part in line)).rstrip()
+        """Return the warnings, each with its second line under its first."""
+        parts: list[tuple[str, str]] = []
+        for notice in comparison.notices:
+            first, *others = wrap(plain(notice.text), max(20, self.app.size.width - 4)) or [""]
+            parts += [(" ! ", "$text-warning"), (first + "\n", "")]
+            parts += [(f"   {line}\n", "") for line in others]
+        return Content.assemble(*parts).rstrip()
 
     @on(Table.Highlighted, "#results")
     def show_detail(self) -> None:
@@ -224,6 +232,8 @@ class CompareScreen(PlaceScreen):
         settings.styles.height = min(max(1, settings.rows_count) + 1, max(5, lines // 4)) if stacked else "1fr"
         notices = len(self.comparison.notices) if self.comparison else 0
         self.query_one(Steps).show(self.tab, note=plural(notices, "warning") if notices else "")
+        if self.comparison:
+            self.query_one("#notices", Static).update(self._notices(self.comparison))
 
     def on_steps_pressed(self, event: Steps.Pressed) -> None:
         self._open_tab(event.name)
@@ -296,7 +306,7 @@ class CompareScreen(PlaceScreen):
     def action_open(self) -> None:
         pair = offered_pair(list(self.feed.runs.values()))
         if len(self.run_ids) < 2 and pair:
-            self.arrive((pair[0].id, pair[1].id))
+            self.arrive((pair[1].id, pair[0].id))
             self.show_runs()
         elif (run_id := self._cursor_run()) is not None:
             self.workbench.open_place("live", run_id)

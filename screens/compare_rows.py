@@ -126,7 +126,7 @@ def result_rows(comparison: Comparison, view: View, *, ascii: bool = False) -> l
 def setting_columns(comparison: Comparison) -> list[Column]:
     """Return a column for the setting and one for each run, the rightmost going first where space is short."""
     runs = [
-        Column(f"run-{column.run_id}", plain(f"#{column.run_id} {column.name}"), 18, priority=-place)
+        Column(f"run-{column.run_id}", plain(f"#{column.run_id} {column.name}", 18), priority=-place)
         for place, column in enumerate(comparison.columns)
     ]
     return [Column("setting", "setting", 24, priority=1), *runs]
@@ -150,7 +150,7 @@ def detail_words(comparison: Comparison, run_id: int) -> list[str]:
         return ["", ""]
     baseline = comparison.columns[comparison.baseline].run_id
     if place == comparison.baseline:
-        return [f"#{run_id} is the baseline", ""]
+        return [f"#{run_id} is the baseline: the others are held to it; b makes another run the baseline", ""]
     apart = [setting.words for setting in differing_in(comparison.settings, place, comparison.baseline)]
     same = (
         "same settings, other seed"

@@ -50,6 +50,16 @@ KEYS: tuple[Key, ...] = (
     Key("stop", "s", "stop", "stop…", "Stop the run after this step; it can be resumed", ("live", "runs")),
     Key("resume", "u", "resume", "resume", "Go on from the newest checkpoint", ("live", "runs")),
     Key("delete", "d", "delete", "delete…", "Delete the run; its folder goes to the trash", ("runs",)),
+    # comparing
+    Key("next-tab", "right_square_bracket", "next_tab", "tab", "The next part", ("compare",)),
+    Key("previous-tab", "left_square_bracket", "previous_tab", "tab", "The part before", ("compare",), shown=False),
+    Key("hide", "space", "hide", "hide", "Hide or show the curve of the run", ("compare",)),
+    Key("baseline", "b", "baseline", "baseline", "Hold the others to this run", ("compare",)),
+    Key("settings", "a", "settings", "all settings", "Every setting, or only what differs", ("compare",)),
+    Key("copy-table", "y", "copy", "copy", "Send the table to the terminal's clipboard", ("compare",)),
+    Key("export", "e", "export", "export", "Write results and settings as CSV into the current folder", ("compare",)),
+    Key("look", "enter", "open", "open", "Watch the run in Live", ("compare",), shown=False),
+    Key("try-these", "t", "try", "try", "Try the models of these runs on a text", ("compare",), shown=False),
     # a chart
     Key("log-y", "l", "log_y", "log y", "Logarithmic y axis, or linear", ("live", "compare")),
     Key("smooth", "m", "smooth", "smooth", "Smooth the training curve: none, some, much", ("live", "compare")),
@@ -59,16 +69,6 @@ KEYS: tuple[Key, ...] = (
     Key("previous", "left_square_bracket,left", "previous", "previous", "The run before", ("live",), shown=False),
     Key("next", "right_square_bracket,right", "next", "next run", "The next run", ("live",), shown=False),
     Key("copy", "y", "copy", "copy", "Send the run's uid to the terminal's clipboard", ("runs", "live"), shown=False),
-    # comparing
-    Key("hide", "space", "hide", "hide", "Hide or show the curve of the run", ("compare",)),
-    Key("baseline", "b", "baseline", "baseline", "Hold the others to this run", ("compare",)),
-    Key("settings", "a", "settings", "all settings", "Every setting, or only what differs", ("compare",)),
-    Key("previous-tab", "left_square_bracket", "previous_tab", "tab", "The part before", ("compare",), shown=False),
-    Key("next-tab", "right_square_bracket", "next_tab", "tab", "The next part", ("compare",)),
-    Key("copy-table", "y", "copy", "copy", "Send the table to the terminal's clipboard", ("compare",)),
-    Key("export", "e", "export", "file", "Write results and settings as CSV into the current folder", ("compare",)),
-    Key("look", "enter", "open", "open", "Watch the run in Live", ("compare",)),
-    Key("try-these", "t", "try", "try", "Try the models of these runs on a text", ("compare",)),
     # everywhere
     *(
         Key(f"place-{place}", str(number), f"place('{place}')", name, f"Go to {name}", ALL, shown=False)
