@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from textwrap import wrap
 
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -21,6 +20,8 @@ from screens.compare_rows import (
     detail_words,
     free_file,
     metrics_of,
+    nothing_marked,
+    notice_lines,
     offered_pair,
     result_columns,
     result_rows,
@@ -107,7 +108,7 @@ class CompareScreen(PlaceScreen):
             self._take(tuple(run_id for run_id in self.run_ids if run_id in self.feed.runs))
         self.set_class(len(self.run_ids) < 2, "-nothing")
         if len(self.run_ids) < 2:
-            self.query_one("#nothing", Static).update(self._nothing())
+            self.query_one("#nothing", Static).update(nothing_marked(list(self.feed.runs.values())))
             self.set_focus(None)
             return
         if self.focused is None:
@@ -123,17 +124,6 @@ class CompareScreen(PlaceScreen):
     def show_trace(self, run_id: int) -> None:
         if run_id in self.run_ids:
             self.draw_chart()
-
-    def _nothing(self) -> Content:
-        pair = offered_pair(list(self.feed.runs.values()))
-        lines = ["Nothing is marked to compare.", "", "In Runs, space marks a run and c compares the marked ones."]
-        parts: list[tuple[str, str]] = [("\n ".join(["", *lines]) + "\n\n", "$text-muted")]
-        if pair:
-            newest, earlier = pair
-            offer = f"#{newest.id} {plain(newest.name, 30)}  with  #{earlier.id} {plain(earlier.name, 30)}"
-            parts += [(" enter", "bold"), (f"  compares {offer},\n", "")]
-            parts += [("        the last two finished on the same data", "$text-muted")]
-        return Content.assemble(*parts)
 
     # reading the store
 
@@ -189,15 +179,6 @@ class CompareScreen(PlaceScreen):
         self.show_detail()
         self.lay_out()
 
-    def _notices(self, comparison: Comparison) -> Content:
-        """Return the warnings, each with its second line under its first."""
-        parts: list[tuple[str, str]] = []
-        for notice in comparison.notices:
-            first, *others = wrap(plain(notice.text), max(20, self.app.size.width - 4)) or [""]
-            parts += [(" ! ", "$text-warning"), (first + "\n", "")]
-            parts += [(f"   {line}\n", "") for line in others]
-        return Content.assemble(*parts).rstrip()
-
     @on(Table.Highlighted, "#results")
     def show_detail(self) -> None:
         """Say how the run under the cursor differs from the baseline."""
@@ -233,7 +214,7 @@ class CompareScreen(PlaceScreen):
         notices = len(self.comparison.notices) if self.comparison else 0
         self.query_one(Steps).show(self.tab, note=plural(notices, "warning") if notices else "")
         if self.comparison:
-            self.query_one("#notices", Static).update(self._notices(self.comparison))
+            self.query_one("#notices", Static).update(notice_lines(self.comparison, columns))
 
     def on_steps_pressed(self, event: Steps.Pressed) -> None:
         self._open_tab(event.name)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import wrap
+
+from textual.content import Content
 
 from screens.feed import Curve, Trace
 from screens.widgets.chart import SERIES_STYLES, Series
@@ -174,6 +177,27 @@ def offered_pair(runs: Sequence[Run]) -> tuple[Run, Run] | None:
             if (run.task, run.dataset) == (earlier.task, earlier.dataset):
                 return run, earlier
     return None
+
+
+def nothing_marked(runs: Sequence[Run]) -> Content:
+    """Return how to mark runs, and the pair that enter compares; `runs` are newest first."""
+    said = "Nothing is marked to compare.\n\n In Runs, space marks a run and c compares the marked ones.\n\n"
+    parts: list[tuple[str, str]] = [(f"\n {said}", "$text-muted")]
+    if pair := offered_pair(runs):
+        newest, earlier = (f"#{run.id} {plain(run.name, 30)}" for run in pair)
+        parts += [(" enter", "bold"), (f"  compares {newest}  with  {earlier},\n", "")]
+        parts.append(("        the last two finished on the same data", "$text-muted"))
+    return Content.assemble(*parts)
+
+
+def notice_lines(comparison: Comparison, cells: int) -> Content:
+    """Return the warnings, each with its further lines under its first."""
+    parts: list[tuple[str, str]] = []
+    for notice in comparison.notices:
+        first, *others = wrap(plain(notice.text), max(20, cells - 4)) or [""]
+        parts += [(" ! ", "$text-warning"), (first + "\n", "")]
+        parts += [(f"   {line}\n", "") for line in others]
+    return Content.assemble(*parts).rstrip()
 
 
 def free_file(folder: Path, run_ids: Sequence[int]) -> Path:
