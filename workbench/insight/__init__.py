@@ -1,1 +1,1 @@
-"""What stored runs say when looked at together. Reads the store; no torch."""
+"""Compare runs and say what the numbers mean. Pure: reads the store, loads no torch."""
