@@ -45,6 +45,12 @@ def _compare() -> Screen[Any]:
     return CompareScreen()
 
 
+def _new() -> Screen[Any]:
+    from screens.new import NewScreen
+
+    return NewScreen()
+
+
 def _empty(place: str) -> Callable[[], Screen[Any]]:
     from screens.place import places_of
 
@@ -58,7 +64,7 @@ class WorkbenchApp(App[str]):
     """
 
     CSS_PATH = "app.tcss"
-    MODES = {"runs": _runs, "new": _empty("new"), "live": _live, "compare": _compare, "try": _empty("try")}
+    MODES = {"runs": _runs, "new": _new, "live": _live, "compare": _compare, "try": _empty("try")}
     DEFAULT_MODE = "runs"
     HORIZONTAL_BREAKPOINTS = [(0, "-cramped"), (60, "-narrow"), (110, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (15, "-short"), (30, "-tall")]

@@ -60,6 +60,28 @@ KEYS: tuple[Key, ...] = (
     Key("export", "e", "export", "export", "Write results and settings as CSV into the current folder", ("compare",)),
     Key("look", "enter", "open", "open", "Watch the run in Live", ("compare",), shown=False),
     Key("try-these", "t", "try", "try", "Try the models of these runs on a text", ("compare",), shown=False),
+    # a new run
+    Key("start", "ctrl+s", "start", "start", "Start the run", ("new",), priority=True),
+    Key("pick", "enter", "pick", "choose", "Take the choice, or change the setting", ("new",)),
+    Key("field", "tab,right_square_bracket", "next_field", "next", "The next part of the form", ("new",)),
+    Key(
+        "field-before", "shift+tab,left_square_bracket", "previous_field", "before", "The part before", ("new",), False
+    ),
+    Key(
+        "toml",
+        "ctrl+e",
+        "toml",
+        "TOML",
+        "Write the recipe as TOML, in your EDITOR if you have one",
+        ("new",),
+        True,
+        True,
+    ),
+    Key("load", "ctrl+o", "load", "load…", "Begin with the settings of a run", ("new",), True, True),
+    Key("defaults", "ctrl+r", "defaults", "defaults", "Put every setting back to its default", ("new",), True, True),
+    Key(
+        "cancel-check", "ctrl+x", "cancel_check", "cancel check", "End the check of data and backbone", ("new",), False
+    ),
     # a chart
     Key("log-y", "l", "log_y", "log y", "Logarithmic y axis, or linear", ("live", "compare")),
     Key("smooth", "m", "smooth", "smooth", "Smooth the training curve: none, some, much", ("live", "compare")),

@@ -11,6 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
+from store.runs import Run
 from workbench import recipe as recipes
 from workbench.catalog import STRATEGIES, TASKS, BackboneCard
 from workbench.errors import WorkbenchError
@@ -87,6 +88,8 @@ class Draft:
         """
         entry = find(self, path)
         typed = text.strip()
+        if not typed and path in (*CHOICES, "data.train"):
+            raise WorkbenchError("it must be given")
         if not typed:
             return self.without(path)
         value = None if typed.lower() == "none" and entry.optional else _read(typed, entry)
@@ -149,6 +152,22 @@ def from_recipe(recipe: Recipe) -> Draft:
     chosen = {path: flat.get(path) for path in (*CHOICES, "data.train")}
     changed = {path: flat[path] for path in flat if path in recipe.changed() and path not in chosen}
     return Draft(chosen | changed | ({"name": recipe.name} if recipe.name else {}))
+
+
+def step_choice(draft: Draft, entry: Field, by: int) -> Draft:
+    """Return the draft with the next or former choice of a setting; one that may be left open has that as well."""
+    choices: list[str | None] = [*([None] if entry.optional else []), *entry.choices]
+    place = choices.index(entry.value) if entry.value in choices else 0
+    value = choices[(place + by) % len(choices)]
+    return draft.without(entry.path) if value == entry.default else draft.choose(entry.path, value)
+
+
+def recipe_of(run: Run) -> Recipe | None:
+    """Return the recipe of a run, or None where this version cannot read it."""
+    try:
+        return recipes.loads(run.recipe)
+    except WorkbenchError:
+        return None
 
 
 def first_draft(latest: Recipe | None, cards: Sequence[BackboneCard]) -> Draft:
