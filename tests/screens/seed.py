@@ -75,7 +75,7 @@ def add_run(store: Store, home: Home, index: int, state: str, now: float = NOW, 
     folder = home.run_folder(uid)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "recipe.toml").write_text(recipe.to_toml(), encoding="utf-8")
-    run_id = runs.create(store, recipe.flat(), state="queued", **values | columns)
+    run_id = runs.create(store, recipe.flat(), state="queued", attempt=int(state != "queued"), **values | columns)
     if state == "queued":
         return run_id
     _log(store, run_id, index, step, started)
@@ -83,8 +83,8 @@ def add_run(store: Store, home: Home, index: int, state: str, now: float = NOW, 
     best = summary.get("eval/accuracy")
     ended = {"ended": started + step * 1.4} if state in runs.ENDED else {}
     failed = {"reason": "data", "error": f"row 812 has no label: {HOSTILE}", "exit_code": 1}
-    runs.move(
-        store, run_id, state, since=("queued",), started=started, attempt=1, step=step, epoch=3 * share,
+    assert runs.move(
+        store, run_id, state, since=("queued",), started=started, step=step, epoch=3 * share,
         seconds=step * 1.4, slot="cpu", best_value=best.max if best else None,
         best_step=best.max_step if best else None,
         peak_bytes=1_400_000_000, **ended, **(failed if state == "failed" else {}), **columns,
