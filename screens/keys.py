@@ -54,7 +54,7 @@ KEYS: tuple[Key, ...] = (
     Key("log-y", "l", "log_y", "log y", "Logarithmic y axis, or linear", ("live",)),
     Key("smooth", "m", "smooth", "smooth", "Smooth the training curve: none, some, much", ("live",)),
     Key("series", "w", "series", "series", "Loss, score, rate or gradient norm", ("live",)),
-    Key("axis", "x", "axis", "x axis", "Steps or time along the x axis", ("live",)),
+    Key("axis", "x", "axis", "axis", "Steps or time along the x axis", ("live",)),
     Key("log", "enter", "open_log", "log", "Read the whole log of the run", ("live",)),
     Key("previous", "left_square_bracket,left", "previous", "previous", "The run before", ("live",), shown=False),
     Key("next", "right_square_bracket,right", "next", "next run", "The next run", ("live",), shown=False),

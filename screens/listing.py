@@ -14,17 +14,17 @@ from workbench.catalog import goal_of
 from workbench.text import ago
 
 COLUMNS = (
-    Column("number", "#", 4, "right", 100),
+    Column("number", "#", 3, "right", 100),
     Column("name", "name", None, "left", 90),
     Column("task", "task", 10, "left", 20),
     Column("backbone", "backbone", None, "left", 70),
-    Column("strategy", "strategy", 9, "left", 80),
+    Column("strategy", "strategy", 8, "left", 80),
     Column("data", "data", None, "left", 10),
     Column("state", "state", 12, "left", 95),
-    Column("score", "score", 6, "right", 94),
-    Column("loss", "loss", 6, "right", 60),
+    Column("score", "score", 5, "right", 94),
+    Column("loss", "loss", 5, "right", 60),
     Column("time", "time", 7, "right", 30),
-    Column("age", "age", 4, "right", 75),
+    Column("age", "age", 3, "right", 75),
 )
 ORDERS = ("number", "score", "loss", "time")
 
@@ -37,12 +37,15 @@ class Listing:
         self.order = "number"
         self._made: dict[int, tuple[Run, float | None, bool, Row]] = {}
 
-    def columns(self) -> list[Column]:
-        """Return the columns, the one in order marked."""
-        marked = [column for column in COLUMNS if column.key == self.order]
-        if self.order == "number":
-            return list(COLUMNS)
-        return [replace(column, title=f"{column.title}▾") if column in marked else column for column in COLUMNS]
+    def columns(self, highest: int) -> list[Column]:
+        """Return the columns, the one in order marked, wide enough for the number `highest`."""
+        number = replace(COLUMNS[0], width=max(3, len(str(highest))))
+        return [number, *(self._mark(column) for column in COLUMNS[1:])]
+
+    def _mark(self, column: Column) -> Column:
+        if column.key != self.order:
+            return column
+        return replace(column, title=f"{column.title}↓", width=max(column.width or 0, len(column.title) + 1))
 
     def rows(self, feed: Feed, now: float, marks: Container[int], *, ascii: bool = False) -> list[TableRow]:
         """Return the rows to show; `now` in seconds since the epoch."""

@@ -17,8 +17,9 @@ from screens.keys import bindings
 from screens.listing import COLUMNS, ORDERS, Listing
 from screens.place import PlaceScreen
 from screens.widgets.chart import Chart, Series
+from screens.widgets.heading import Heading
 from screens.widgets.table import Table
-from screens.widgets.words import Part, Rule, Words
+from screens.widgets.words import Part, Words
 from store.runs import Run
 from workbench.plot import smooth
 from workbench.text import fit
@@ -40,7 +41,7 @@ class RunsScreen(PlaceScreen):
     def compose_place(self) -> ComposeResult:
         yield Input(placeholder="words that must all occur", id="filter", compact=True, select_on_focus=False)
         yield Table(COLUMNS, empty="reading the store …", id="table")
-        yield Rule(id="name")
+        yield Heading(id="name")
         with Vertical(id="detail"):
             yield Words(id="brief")
             with Horizontal(id="panel"):
@@ -63,7 +64,7 @@ class RunsScreen(PlaceScreen):
             return
         rows = self.listing.rows(self.feed, time.time(), self.workbench.marks, ascii=self.workbench.ascii)
         table = self.query_one(Table)
-        table.set_columns(self.listing.columns())
+        table.set_columns(self.listing.columns(next(iter(self.feed.runs), 0)))
         table.set_rows(rows, empty=self._say_empty())
         self.show_detail()
 
@@ -86,7 +87,7 @@ class RunsScreen(PlaceScreen):
             return
         self.feed.watch(run.id)
         trace, stalled = self.feed.traces.get(run.id), self.feed.stalled(run)
-        self.query_one("#name", Rule).show(f"{run.id} {run.name}")
+        self.query_one("#name", Heading).show(f"{run.id} {run.name}")
         self.query_one("#brief", Words).show(
             [[(" " + details.brief(run, trace, stalled=stalled), "")], [(" " + self._likeness(trace), "$text-muted")]]
         )

@@ -1,4 +1,4 @@
-"""Still text: lines of styled words, and a rule with a title. Painted again only when they differ."""
+"""Still text: lines of styled words, painted again only when they differ."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from textual.content import Content
 from textual.widget import Widget
 
-from screens.widgets.paint import is_ascii
 from workbench.text import cut, plain, width
 
 Part = tuple[str, str]
@@ -46,27 +45,3 @@ class Words(Widget):
                     parts.append((text, style))
             shown.append(Content.assemble(*parts))
         return Content("\n").join(shown)
-
-
-class Rule(Widget):
-    """A line across, with a title in it."""
-
-    DEFAULT_CSS = "Rule { height: 1; width: 1fr; color: $rule; }"
-
-    def __init__(self, title: str = "", id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.title = plain(title)
-
-    def show(self, title: str) -> None:
-        """Change the title; any text is safe."""
-        if plain(title) != self.title:
-            self.title = plain(title)
-            self.refresh()
-
-    def render(self) -> Content:
-        dash, cells = "-" if is_ascii(self) else "─", self.size.width
-        title = cut(self.title, cells - 4)
-        if not title:
-            return Content(dash * cells)
-        rest = dash * (cells - width(title) - 3)
-        return Content.assemble(f"{dash} ", (title, "$text-muted"), f" {rest}")
