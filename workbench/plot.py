@@ -176,18 +176,20 @@ def _draw(
     """Return the rows and the width of the gutter."""
     width, height = size
     rows = max(1, height - 1)
-    labels = {round(y.place(at) * (rows - 1)): text for at, text in ticks(y, max(2, rows // 3))}
+    dots = (2, 4) if symbols == "braille" else (1, 1)
+    down = y.scale(rows * dots[1] - 1, flipped=True)
+    labels = {down(at) // dots[1]: text for at, text in ticks(y, max(2, (rows + 1) // 3))}
     gutter = max(map(len, labels.values()), default=0) + 2
     if width < gutter + 8:  # too narrow for labels: the curve is worth more
         labels, gutter = {}, 0
-    canvas = Canvas(width - gutter, rows, (2, 4) if symbols == "braille" else (1, 1))
+    canvas = Canvas(width - gutter, rows, dots)
     for owner, (line, one) in enumerate(zip(lines, series, strict=True), 1):
         for steps, values in line.runs:
             _trace(canvas, steps, values, x, y, owner, one.dash if symbols == "braille" else "solid")
     styles = ["", *(one.style for one in series)]
     drawn: list[Segments] = []
     for row in range(rows):
-        label = labels.get(rows - 1 - row, "")
+        label = labels.get(row, "")
         edge = ("┤" if label else "│") if symbols == "braille" else ("+" if label else "|")
         head: Segments = [(label.rjust(gutter - 2) + " ", LABEL), (edge, AXIS)] if gutter else []
         drawn.append(head + _paint(canvas.bits[row], canvas.owner[row], styles, symbols))

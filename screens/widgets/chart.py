@@ -132,4 +132,4 @@ class Chart(Widget):
         base = self.rich_style
         line = self._lines[y] if y < len(self._lines) else []
         styled = [(text, style_named(self, "chart", style, base)) for text, style in line]
-        return strip_of(styled, self.size.width, base)
+        return strip_of(self, styled, base)

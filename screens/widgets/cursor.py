@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 
-from screens.widgets.paint import refresh_lines
+from screens.widgets.paint import is_ascii, refresh_lines
 
 
 class CursorView(ScrollView, can_focus=True):
@@ -90,6 +90,11 @@ class CursorView(ScrollView, can_focus=True):
         wanted = min(max(top, self._cursor - self.page_lines + 1), self._cursor)
         if wanted != top:
             self.scroll_to(y=wanted, animate=False, force=True)
+
+    def on_mount(self) -> None:
+        """Do without a scrollbar where ASCII alone is wanted: its glyphs are Textual's."""
+        if is_ascii(self):
+            self.styles.scrollbar_size_vertical = 0
 
     def on_resize(self) -> None:
         """Keep the cursor in sight when there is less room."""

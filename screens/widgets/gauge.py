@@ -67,4 +67,4 @@ class Gauge(Widget):
         """Render the line."""
         base, cells = self.rich_style, self.size.width
         line = gauge_line(self._label, self._reading, cells, self._label_cells, is_ascii(self)) if y == 0 else ""
-        return strip_of([(line, style_named(self, "gauge", self._reading.style, base))], cells, base)
+        return strip_of(self, [(line, style_named(self, "gauge", self._reading.style, base))], base)

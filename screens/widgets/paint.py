@@ -15,6 +15,8 @@ from textual.widget import Widget
 
 from workbench.text import plain
 
+_ASCII = str.maketrans("…—−–·•±×→←↑↓▲▼▶●▌▏✓✗⚠─━│┤▰▱⏎␛␇␍◌", "~---..+x><^v^v>*>_vx!--|+#-^^^^.")
+
 STYLES = ("muted", "accent", "good", "warn", "bad", "strong")
 """The names a `Cell` may ask for; every widget here has a component class of that name."""
 
@@ -64,11 +66,16 @@ def style_named(widget: Widget, prefix: str, style: str, base: Style | None = No
     return base + widget.get_component_rich_style(f"{prefix}--{style}", partial=True)
 
 
-def strip_of(segments: Iterable[tuple[str, Style]], width: int, base: Style) -> Strip:
-    """Return a strip of exactly `width` cells; text is never read as markup; neighbours of one style join."""
-    parts = (segment for segment in segments if segment[0])
+def strip_of(widget: Widget, segments: Iterable[tuple[str, Style]], base: Style) -> Strip:
+    """Return a strip as wide as `widget`; text is never read as markup, neighbours of one style join.
+
+    Where ASCII alone is wanted, the signs of the interface become their likes; text of the user stays.
+    """
+    parts = [segment for segment in segments if segment[0]]
+    if is_ascii(widget):
+        parts = [(text.translate(_ASCII), style) for text, style in parts]
     strip = Strip(Segment("".join(text for text, _ in run), style) for style, run in groupby(parts, itemgetter(1)))
-    return strip.adjust_cell_length(width, base)
+    return strip.adjust_cell_length(widget.size.width, base)
 
 
 def changed(old: Sequence[object], new: Sequence[object]) -> Iterator[int]:

@@ -13,11 +13,10 @@ from textual.message import Message
 from textual.strip import Strip
 
 from screens.widgets.cursor import CursorView
-from screens.widgets.paint import component_classes, component_styles, is_ascii, refresh_lines, strip_of, style_named
+from screens.widgets.paint import component_classes, component_styles, refresh_lines, strip_of, style_named
 from workbench.text import cut, fit, plain, width
 
 _GUTTER = 3
-_LEAST_HELP = 12
 
 
 @dataclass(frozen=True)
@@ -224,36 +223,34 @@ class Picker(CursorView):
         """Render the title, an option, or that nothing passes the filter."""
         base, cells = self.rich_style, self.size.width
         if y < self.head_lines:
-            return strip_of(self._render_title(base, cells), cells, base)
+            return strip_of(self, self._render_title(base, cells), base)
         index = self.index_at(y)
         if index < len(self._shown):
             return self._render_option(index, base, cells)
         nothing = "   nothing matches" if not self._shown and self._filter and y == self.head_lines else ""
-        return strip_of([(nothing, style_named(self, "picker", "help", base))], cells, base)
+        return strip_of(self, [(nothing, style_named(self, "picker", "help", base))], base)
 
     def _render_title(self, base: Style, cells: int) -> list[tuple[str, Style]]:
         """Return title, filter and a rule to the right edge."""
         style = style_named(self, "picker", "title", base)
-        rule = "-" if is_ascii(self) else "─"
-        typed = ("_" if is_ascii(self) else "▏") if self._typing else ""
+        typed = "▏" if self._typing else ""
         sought = f" / {plain(self._filter)}{typed}" if self._filter or self._typing else ""
         hint = " / filter" if self._filterable and not sought else ""
-        head = cut(f"{rule} {self._title}{sought or hint} ", cells)
-        return [(head + rule * (cells - width(head)), style)]
+        head = cut(f"─ {self._title}{sought or hint} ", cells)
+        return [(head + "─" * (cells - width(head)), style)]
 
     def _render_option(self, index: int, base: Style, cells: int) -> Strip:
         """Render an option: bar, dot, label, and its help or the reason why it is disabled."""
         option, under = self._shown[index], index == self._cursor
-        bar, dot = (">", "*") if is_ascii(self) else ("▌", "●")
         line = style_named(self, "picker", "cursor", base) if under else base
-        gutter = f"{bar if under else ' '}{dot if option.value == self._picked else ' '} "
+        gutter = f"{'▌' if under else ' '}{'●' if option.value == self._picked else ' '} "
         help_text = f"not available: {plain(option.disabled)}" if option.disabled else plain(option.help)
         room = max(0, cells - _GUTTER)
-        label_cells = min(self._label_cells, room - _LEAST_HELP - 2 if help_text and room > 2 * _LEAST_HELP else room)
+        label_cells = min(self._label_cells, room // 2) if help_text else room
         label_style = style_named(self, "picker", "disabled", line) if option.disabled else line
         segments = [
             (gutter, style_named(self, "picker", "accent", line)),
             (fit(plain(option.label), label_cells), label_style),
             ("  " + cut(help_text, room - label_cells - 2), style_named(self, "picker", "help", line)),
         ]
-        return strip_of(segments, cells, line)
+        return strip_of(self, segments, line)

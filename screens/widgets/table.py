@@ -18,7 +18,6 @@ from screens.widgets.paint import (
     as_cell,
     component_classes,
     component_styles,
-    is_ascii,
     strip_of,
     style_named,
 )
@@ -136,6 +135,7 @@ class Table(CursorView):
     def set_rows(self, rows: Sequence[Row], empty: str | None = None) -> None:
         """Replace the rows: the cursor stays on its key, else on its line; only lines that differ are repainted."""
         key, before, cursor = self.cursor_key, self._rows, self._cursor
+        in_sight = self.scroll_offset.y <= cursor < self.scroll_offset.y + self.page_lines
         self._rows = list(rows)
         self._places = {row.key: index for index, row in enumerate(self._rows)}
         self._empty = self._empty if empty is None else plain(empty)
@@ -146,7 +146,8 @@ class Table(CursorView):
             self._refresh_changed(before, cursor)
         else:
             self.refresh()
-        self.show_cursor()
+        if in_sight:  # who has scrolled away with the wheel is not pulled back
+            self.show_cursor()
         if self.cursor_key != key:
             self.cursor_moved()
 
@@ -195,30 +196,29 @@ class Table(CursorView):
 
     def render_line(self, y: int) -> Strip:
         """Render one visible line: the header, a row, or what an empty table says."""
-        base, width = self.rich_style, self.size.width
+        base = self.rich_style
         if y == 0:
             style = style_named(self, "table", "header", base)
             titles = [(Cell(plain(self._columns[i].title)), self._columns[i], cells) for i, cells in self._share()]
-            return self._line("   ", titles, style, width)
+            return self._line("   ", titles, style)
         index = self.index_at(y)
         if index < len(self._rows):
-            return self._render_row(index, base, width)
+            return self._render_row(index, base)
         said = "   " + self._empty if not self._rows and y == 1 else ""
-        return strip_of([(said, style_named(self, "table", "empty", base))], width, base)
+        return strip_of(self, [(said, style_named(self, "table", "empty", base))], base)
 
-    def _render_row(self, index: int, base: Style, width: int) -> Strip:
+    def _render_row(self, index: int, base: Style) -> Strip:
         """Render a row with its cursor bar and its mark, both told by a character as well as by colour."""
         row, under = self._rows[index], index == self._cursor
-        bar, dot = (">", "*") if is_ascii(self) else ("▌", "●")
         style = style_named(self, "table", "cursor", base) if under else base
-        gutter = f"{bar if under else ' '}{dot if row.marked else ' '} "
+        gutter = f"{'▌' if under else ' '}{'●' if row.marked else ' '} "
         cells = [
             (as_cell(row.cells[i]) if i < len(row.cells) else Cell(""), self._columns[i], cells)
             for i, cells in self._share()
         ]
-        return self._line(gutter, cells, style, width)
+        return self._line(gutter, cells, style)
 
-    def _line(self, gutter: str, cells: Sequence[tuple[Cell, Column, int]], style: Style, width: int) -> Strip:
+    def _line(self, gutter: str, cells: Sequence[tuple[Cell, Column, int]], style: Style) -> Strip:
         """Lay cells beside one another, each in its own style over that of the line."""
         gutter_style = style_named(self, "table", "accent", style) if gutter.strip() else style
         segments = [(gutter, gutter_style)]
@@ -226,4 +226,4 @@ class Table(CursorView):
             gap = " " * GAP if at else ""
             segments.append((gap, style))
             segments.append((fit(cell.text, room, column.align), style_named(self, "table", cell.style, style)))
-        return strip_of(segments, width, style)
+        return strip_of(self, segments, style)

@@ -74,4 +74,4 @@ class Tail(Widget):
         """Render one visible line."""
         base, width = self.rich_style, self.size.width
         line = self._lines[y] if y < len(self._lines) else Cell("")
-        return strip_of([(cut(line.text, width), style_named(self, "tail", line.style, base))], width, base)
+        return strip_of(self, [(cut(line.text, width), style_named(self, "tail", line.style, base))], base)
