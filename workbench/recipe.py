@@ -96,7 +96,7 @@ class Training(Part):
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are scaled down to this norm")
     max_length: int = Field(128, ge=4, le=131_072, description="Longest text in tokens; what is beyond is cut")
     batches: Literal["by length", "random"] = Field("by length", description="Texts of like length together, or not")
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field("auto", description="Arithmetic; auto is bf16 on a GPU")
+    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="Arithmetic; auto is bf16 on a GPU")
 
 
 class Evaluation(Part):

@@ -1,0 +1,54 @@
+"""Find a backbone: its folder on this box, fetched from the Hub where it is not here yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from workbench.catalog import cached_snapshot, describe_backbone
+from workbench.errors import WorkbenchError
+from workbench.recipe import Recipe
+
+FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
+"""What is fetched of a Hub model: no pickles, no code."""
+
+
+def find_backbone(recipe: Recipe) -> Path:
+    """Return the folder of a recipe's backbone; raise a WorkbenchError where it is missing or cannot be used.
+
+    A name that is no folder is a Hub id: from the cache where it is there, else fetched.
+    """
+    name = recipe.backbone.name
+    folder = Path(name) if name.startswith("/") else cached_snapshot(name, recipe.backbone.revision)
+    if folder is None:
+        folder = _fetch(name, recipe.backbone.revision)
+    if not folder.is_dir():
+        raise WorkbenchError("there is no such folder", where=f"backbone.name: {name}")
+    card = describe_backbone(folder, name, folder.name, "")
+    if card.architecture == "?":
+        raise WorkbenchError(card.problem, where=f"backbone.name: {name}", hint="Name a model folder or a Hub id.")
+    if card.problem and recipe.strategy.name != "scratch":
+        raise WorkbenchError(
+            card.problem,
+            where=f"backbone.name: {name}",
+            hint="Weights are needed as safetensors; strategy scratch needs only the configuration.",
+        )
+    return folder
+
+
+def _fetch(name: str, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, revision=revision, allow_patterns=list(FILES), etag_timeout=10))
+    except HFValidationError as error:
+        raise WorkbenchError(
+            "neither a folder nor a Hub id", where=f"backbone.name: {name}", hint="Example: bert-base-uncased."
+        ) from error
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WorkbenchError(
+            f"not in the local cache, and the Hub does not give it: {reason}",
+            where=f"backbone.name: {name}",
+            hint="Copy the model to a folder on this box and name the folder, or pick a size: (architecture alone).",
+        ) from error

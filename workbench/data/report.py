@@ -1,0 +1,80 @@
+"""What a recipe's data and backbone are, told before a run: asked of a child, for it needs heavy libraries."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.errors import WorkbenchError
+from workbench.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Report:
+    """`labels` counts the training rows of each label; `updates` is how many the run takes; `preview` holds rows
+    as (text, label); `parameters` counts the backbone's weights, None where unknown."""
+
+    rows: int
+    validation_rows: int
+    columns: list[str]
+    text: str
+    label: str
+    labels: dict[str, int]
+    preview: list[tuple[str, str]]
+    updates: int
+    evaluation_every: int
+    parameters: int | None
+    notes: list[str]
+
+
+def inspect(
+    recipe: Recipe, cache: Path, *, timeout: float = 120, cancelled: Callable[[], bool] = lambda: False
+) -> Report:
+    """Read the data and the backbone's configuration; raise a WorkbenchError that says what is wrong and where.
+
+    Blocks for some seconds; at most `timeout` seconds, and ends soon after `cancelled` returns True.
+    """
+    child = subprocess.Popen(
+        [sys.executable, "-m", "workbench.data.inspect", str(cache)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "TOKENIZERS_PARALLELISM": "false"},
+        start_new_session=True,
+    )
+    question: str | None = json.dumps(recipe.model_dump(mode="json"))
+    waited = 0.0
+    while True:
+        try:
+            output, _ = child.communicate(question, timeout=0.2)
+            break
+        except subprocess.TimeoutExpired:
+            question, waited = None, waited + 0.2
+            if waited < timeout and not cancelled():
+                continue
+            os.killpg(child.pid, signal.SIGKILL)
+            child.communicate()
+            raise WorkbenchError(
+                "cancelled" if waited < timeout else f"no answer within {timeout:.0f} s",
+                where="reading the data",
+                hint="Is the file on a slow disk, or the Hub out of reach?",
+            ) from None
+    return _decode(output, child.returncode)
+
+
+def _decode(output: str, code: int) -> Report:
+    try:
+        answer = json.loads(output)
+    except ValueError:
+        raise WorkbenchError(f"reading the data ended with exit code {code}", hint="Run `workbench doctor`.") from None
+    if "error" in answer:
+        raise WorkbenchError(**answer["error"])
+    answer["preview"] = [(text, label) for text, label in answer["preview"]]
+    return Report(**answer)

@@ -1,0 +1,1 @@
+"""Answer prompts: a host process with torch, and a client without."""

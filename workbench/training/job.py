@@ -1,0 +1,165 @@
+"""Everything that a run needs before its first update, built from the recipe."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.data.batching import plan_batches, plan_windows, updates_per_epoch
+from workbench.data.encoding import encode
+from workbench.data.prepare import Prepared, prepare
+from workbench.recipe import Recipe
+from workbench.strategies import Strategy, make_strategy
+from workbench.strategies.groups import Group, layer_groups
+from workbench.tasks.answer import Answer
+from workbench.training.model import build_model, build_tokenizer, load_tokenizer, longest_input
+from workbench.training.optimiser import build_optimiser
+
+if TYPE_CHECKING:
+    import torch
+    from accelerate import Accelerator
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+PACKAGES = ("torch", "transformers", "datasets", "accelerate", "tokenizers", "safetensors")
+
+
+@dataclass
+class Job:
+    """A run, built: data as token numbers, model, optimiser, strategy, and how long it is in updates."""
+
+    recipe: Recipe
+    folder: Path
+    data: Prepared
+    tokenizer: PreTrainedTokenizerBase
+    model: PreTrainedModel
+    optimiser: torch.optim.AdamW
+    accelerator: Accelerator
+    strategy: Strategy
+    groups: list[Group]
+    train_ids: list[list[int]]
+    validation_ids: list[list[int]]
+    updates: int
+    updates_per_epoch: int
+    evaluate_every: int
+    save_every: int
+    max_length: int
+    notes: list[str]
+
+    def windows(self, epoch: int) -> list[list[list[int]]]:
+        """Return the batches of an epoch (lists of example numbers), in windows of one update each."""
+        training = self.recipe.training
+        lengths = [len(ids) for ids in self.train_ids]
+        by_length = training.batches == "by length"
+        batches = plan_batches(lengths, training.batch_size, self.recipe.seed, epoch, by_length)
+        return plan_windows(batches, training.accumulation)
+
+    def evaluate(self) -> tuple[list[Answer], dict[str, float]]:
+        """Return the answer to every evaluation example, and their metrics."""
+        from workbench.inference.scoring import score
+
+        pad_id = self.tokenizer.pad_token_id
+        logits = score(self.model, self.validation_ids, pad_id, self.max_length)
+        gold = self.data.validation.gold
+        answers = [self.data.task.answer(row, label) for row, label in zip(logits, gold, strict=True)]
+        return answers, self.data.task.metrics(answers, gold)
+
+
+def build(recipe: Recipe, folder: Path, cache: Path) -> Job:
+    """Build a run from its recipe. Needs some seconds; raises a WorkbenchError where data or backbone are wrong."""
+    import torch
+
+    torch.set_num_threads(choose_threads(recipe, folder))
+    accelerator = _accelerator(recipe)
+    data = prepare(recipe, cache)
+    tokenizer = _tokenizer(recipe, folder, data.train.texts)
+    model, notes = build_model(recipe, data.task, tokenizer)
+    model.to(accelerator.device).train()
+    strategy, groups, training = make_strategy(recipe.strategy), layer_groups(model), recipe.training
+    optimiser = build_optimiser(model, groups, strategy, training)
+    max_length = min(training.max_length, longest_input(model, tokenizer))
+    per_epoch = updates_per_epoch(len(data.train.texts), training.batch_size, training.accumulation)
+    evaluate_every = recipe.evaluation.every or max(1, per_epoch // 4)
+    torch.manual_seed(recipe.seed + 1)
+    return Job(
+        recipe=recipe,
+        folder=folder,
+        data=data,
+        tokenizer=tokenizer,
+        model=model,
+        optimiser=optimiser,
+        accelerator=accelerator,
+        strategy=strategy,
+        groups=groups,
+        train_ids=encode(tokenizer, data.train.texts, max_length),
+        validation_ids=encode(tokenizer, data.validation.texts, max_length),
+        updates=ceil(per_epoch * training.epochs),
+        updates_per_epoch=per_epoch,
+        evaluate_every=evaluate_every,
+        save_every=recipe.checkpoint.every or evaluate_every,
+        max_length=max_length,
+        notes=[*data.notes, *notes],
+    )
+
+
+def choose_threads(recipe: Recipe, folder: Path) -> int:
+    """Return how many processor threads to use: the recipe's, else what the first attempt found free.
+
+    Another number of threads gives other last digits, so the first choice is kept in the run folder.
+    """
+    if recipe.hardware.threads:
+        return recipe.hardware.threads
+    kept = folder / "threads.json"
+    try:
+        return int(json.loads(kept.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        threads = free_cores()
+        kept.write_text(json.dumps(threads), encoding="utf-8")
+        return threads
+
+
+def free_cores() -> int:
+    """Return how many of the cores that this process may use are idle, at least one; takes 0.3 s."""
+    import psutil
+
+    cores = len(os.sched_getaffinity(0))
+    return max(1, round(cores * (1 - psutil.cpu_percent(interval=0.3) / 100)))
+
+
+def versions() -> dict[str, Any]:
+    """Return what the result may depend on beside the recipe."""
+    import torch
+
+    found: dict[str, Any] = {package: importlib.metadata.version(package) for package in PACKAGES}
+    return found | {"python": platform.python_version(), "threads": torch.get_num_threads()}
+
+
+def _accelerator(recipe: Recipe) -> Accelerator:
+    import torch
+    from accelerate import Accelerator
+
+    on_cpu = recipe.hardware.device == "cpu" or not torch.cuda.is_available()
+    if recipe.hardware.device == "gpu" and on_cpu:
+        from workbench.errors import WorkbenchError
+
+        raise WorkbenchError("no GPU that torch can use", where="hardware.device", hint="Set it to auto or cpu.")
+    precision = recipe.training.precision
+    if precision == "auto":
+        precision = "bf16" if not on_cpu and torch.cuda.is_bf16_supported() else "fp32"
+    return Accelerator(cpu=on_cpu, mixed_precision="bf16" if precision == "bf16" else "no")
+
+
+def _tokenizer(recipe: Recipe, folder: Path, texts: list[str]) -> PreTrainedTokenizerBase:
+    """Return the tokenizer; one trained on the texts is kept in the run folder, so that resuming has the same."""
+    if not recipe.backbone.name.startswith("size:"):
+        return build_tokenizer(recipe, texts)
+    kept = folder / "tokenizer"
+    if not (kept / "done").exists():
+        build_tokenizer(recipe, texts).save_pretrained(kept)
+        (kept / "done").touch()
+    return load_tokenizer(kept)

@@ -1,0 +1,252 @@
+"""The training loop, from top to bottom: it yields what happens and knows nothing of who listens."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.catalog import goal_of
+from workbench.data.encoding import pad
+from workbench.recipe import Recipe
+from workbench.telemetry import describe_device
+from workbench.training import checkpoints
+from workbench.training.checkpoints import Progress
+from workbench.training.events import Evaluated, Event, Logged, Noted, Saved, Staged, Started
+from workbench.training.failpoints import failpoint
+from workbench.training.job import Job, build, versions
+from workbench.training.optimiser import rate_at, set_rate
+from workbench.training.publish import Published, prune, publish, step_folder
+
+if TYPE_CHECKING:
+    import torch
+
+READ_EVERY = 10
+"""Updates between two reads of the loss from a GPU: a read waits for the device. On a CPU every one is read."""
+
+NOT_FINITE_LIMIT = 5
+"""Updates in a row without a finite gradient after which a run is given up."""
+
+
+class NotFinite(Exception):
+    """Loss or gradient was not a number for too many updates in a row."""
+
+
+@dataclass
+class Control:
+    """What others want of the loop; it looks between updates."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True)
+class Update:
+    """One update whose numbers may still be on the device."""
+
+    step: int
+    loss: torch.Tensor
+    norm: torch.Tensor
+    rate: float
+    examples: int
+
+
+def train(recipe: Recipe, folder: Path, cache: Path, control: Control) -> Iterator[Event]:
+    """Carry out a run, or go on from its newest checkpoint; yield what happens."""
+    job = build(recipe, folder, cache)
+    resumed = checkpoints.restore(folder / "checkpoints", job.model, job.optimiser)
+    progress = resumed or Progress()
+    yield _started(job, progress)
+    if resumed:
+        yield Noted(progress.step, "resume", f"resumed after update {progress.step} of {job.updates}")
+    clock = Clock(progress)
+    learning: frozenset[str] = frozenset()
+    while progress.step < job.updates:
+        for window in job.windows(progress.epoch)[progress.window :]:
+            wanted = job.strategy.trainable(job.groups, progress.step, job.updates)
+            if wanted != learning:
+                learning = wanted
+                yield set_learning(job, learning, progress.step)
+            clock.add(update(job, window, progress.step))
+            progress.step += 1
+            progress.window += 1
+            over = progress.step >= job.updates
+            due = over or progress.step % job.evaluate_every == 0
+            save_due = over or progress.step % job.save_every == 0
+            if due or save_due or clock.full or control.stop.is_set() or job.accelerator.device.type == "cpu":
+                yield from clock.read(job)
+            if due:
+                yield from evaluate(job, progress)
+            early = _out_of_patience(job, progress)
+            if save_due or early:
+                yield save(job, progress)
+            if early:
+                yield Noted(progress.step, "early_stop", f"no gain in {progress.stale} evaluations")
+                return
+            if control.stop.is_set() and not over:
+                yield from wind_down(job, progress)
+                return
+            if over:
+                return
+        progress.epoch += 1
+        progress.window = 0
+
+
+def update(job: Job, window: list[list[int]], step: int) -> Update:
+    """Do one update on a window of batches; the loss is the mean over all examples of the window."""
+    import torch
+
+    training, task, device = job.recipe.training, job.data.task, job.accelerator.device
+    examples = sum(len(batch) for batch in window)
+    total = torch.zeros((), device=device)
+    for numbers in window:
+        batch: dict[str, Any] = pad([job.train_ids[number] for number in numbers], job.tokenizer.pad_token_id)
+        labels = torch.tensor([job.data.train.gold[number] for number in numbers])
+        with job.accelerator.autocast():
+            logits = job.model(**{name: value.to(device) for name, value in batch.items()}).logits
+        loss = task.loss(logits, labels.to(device), training.label_smoothing) / examples
+        job.accelerator.backward(loss)
+        total += loss.detach()
+    failpoint("update.backward")
+    norm = job.accelerator.clip_grad_norm_(job.model.parameters(), training.max_grad_norm)
+    rate = rate_at(step, job.updates, training)
+    set_rate(job.optimiser, rate)
+    # The fused optimiser leaves everything as it is where this is 1: no wait for the device to find out.
+    job.optimiser.found_inf = (~torch.isfinite(norm)).float()  # type: ignore[attr-defined]
+    job.optimiser.step()
+    job.optimiser.zero_grad(set_to_none=True)
+    failpoint("update.done")
+    return Update(step + 1, total, norm, rate, examples)
+
+
+class Clock:
+    """Updates whose numbers were not read yet, and the time they took."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.waiting: list[Update] = []
+        self.since = time.monotonic()
+
+    @property
+    def full(self) -> bool:
+        return len(self.waiting) >= READ_EVERY
+
+    def add(self, update: Update) -> None:
+        """Keep an update for the next read."""
+        self.waiting.append(update)
+
+    def read(self, job: Job) -> Iterator[Logged]:
+        """Yield the updates that wait, their numbers fetched at once; raise NotFinite after too many bad ones."""
+        import torch
+
+        updates, self.waiting = self.waiting, []
+        if not updates:
+            return
+        numbers = torch.stack([torch.stack([each.loss, each.norm.to(each.loss.device)]) for each in updates]).tolist()
+        now = time.monotonic()
+        elapsed, self.since = now - self.since, now
+        speed = sum(each.examples for each in updates) / elapsed
+        for each, (loss, norm) in zip(updates, numbers, strict=True):
+            self.progress.seconds += elapsed / len(updates)
+            self.progress.not_finite = 0 if math.isfinite(norm) else self.progress.not_finite + 1
+            values = {"train/loss": loss, "train/grad_norm": norm, "train/rate": each.rate}
+            values["train/examples_per_second"] = speed
+            epoch = each.step / job.updates_per_epoch
+            yield Logged(each.step, epoch, self.progress.seconds, values)
+        if self.progress.not_finite >= NOT_FINITE_LIMIT:
+            raise NotFinite(f"no finite gradient in {self.progress.not_finite} updates up to {updates[-1].step}")
+
+
+def set_learning(job: Job, learning: frozenset[str], step: int) -> Staged:
+    """Let the named layer groups learn and freeze the others."""
+    parameters = dict(job.model.named_parameters())
+    rows = []
+    for number, group in enumerate(job.groups):
+        trainable = group.name in learning
+        for name in group.parameters:
+            parameters[name].requires_grad_(trainable)
+        rate = job.strategy.rate(job.groups, number) * job.recipe.training.learning_rate
+        rows.append({"name": group.name, "trainable": trainable, "rate": rate, "size": group.size})
+    return Staged(step, rows, sum(group.size for group in job.groups if group.name in learning))
+
+
+def evaluate(job: Job, progress: Progress) -> Iterator[Event]:
+    """Evaluate, and publish the model where it is the best so far. A metric that is not a number is never best."""
+    answers, metrics = job.evaluate()
+    failpoint("evaluate.done")
+    value, goal = metrics[job.recipe.goal], goal_of(job.recipe.goal)
+    best = progress.best_value
+    better = math.isfinite(value) and (best is None or (value > best if goal == "max" else value < best))
+    if better:
+        progress.best_value, progress.best_step, progress.stale = value, progress.step, 0
+    else:
+        progress.stale += 1
+    values = {f"eval/{name}": number for name, number in metrics.items()}
+    yield Evaluated(progress.step, values, better, answers if better else [])
+    if better:
+        published = publish_model(job, progress.step)
+        kept = prune(job.folder / "models", 1)
+        yield _saved(published, progress.step, "model", kept)
+
+
+def save(job: Job, progress: Progress) -> Saved:
+    """Publish a checkpoint and prune the older ones."""
+    parent = job.folder / "checkpoints"
+    published = checkpoints.save(parent, job.model, job.optimiser, progress)
+    failpoint("checkpoint.saved")
+    return _saved(published, progress.step, "state", prune(parent, job.recipe.checkpoint.keep))
+
+
+def wind_down(job: Job, progress: Progress) -> Iterator[Event]:
+    """Stop as asked: with a checkpoint to go on from, and a model to try."""
+    if progress.best_step is None:
+        yield from evaluate(job, progress)
+    yield save(job, progress)
+    yield Noted(progress.step, "stop", f"stopped after update {progress.step} of {job.updates}, as asked")
+
+
+def publish_model(job: Job, step: int) -> Published:
+    """Publish a folder that plain transformers loads, with what the task needs to answer as in evaluation."""
+    described = {
+        "task": job.recipe.task.name,
+        "max_length": job.max_length,
+        "threads": versions()["threads"],
+        "step": step,
+        **job.data.task.describe(),
+    }
+
+    def write(folder: Path) -> None:
+        job.model.save_pretrained(folder)
+        job.tokenizer.save_pretrained(folder)
+        (folder / "workbench.json").write_text(json.dumps(described, indent=1), encoding="utf-8")
+
+    return publish(step_folder(job.folder / "models", step), write, read_only=True)
+
+
+def _started(job: Job, progress: Progress) -> Started:
+    names = job.data.task.describe()["labels"]
+    validation = job.data.validation
+    return Started(
+        step=progress.step,
+        updates=job.updates,
+        parameters=sum(parameter.numel() for parameter in job.model.parameters()),
+        device=f"{job.accelerator.device} · {describe_device()}",
+        eval_set=job.data.eval_set,
+        eval_rows=[(text, names[gold]) for text, gold in zip(validation.texts, validation.gold, strict=True)],
+        versions=versions(),
+        notes=job.notes,
+    )
+
+
+def _out_of_patience(job: Job, progress: Progress) -> bool:
+    patience = job.recipe.evaluation.patience
+    return patience is not None and progress.stale >= patience
+
+
+def _saved(published: Published, step: int, kind: str, kept: list[int]) -> Saved:
+    path = f"{published.path.parent.name}/{published.path.name}"
+    return Saved(step, kind, path, published.bytes, published.sha256, kept)

@@ -1,0 +1,115 @@
+"""Build the tokenizer and the model of a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.backbones import find_backbone
+from workbench.catalog import SIZES
+from workbench.recipe import Recipe
+from workbench.tasks import Task
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+DROPOUTS = (
+    *("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout", "activation_dropout"),
+    *("dropout_rate", "resid_pdrop", "embd_pdrop", "attn_pdrop", "embedding_dropout", "mlp_dropout"),
+    *("classifier_dropout", "seq_classif_dropout", "summary_first_dropout"),
+)
+"""What the architectures' configurations call their dropout."""
+
+SPECIAL = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """Load a tokenizer from a folder; one without a padding token pads with its end token."""
+    from transformers import AutoTokenizer
+
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=False
+    )
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def train_tokenizer(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenizerBase:
+    """Train a lower-case WordPiece tokenizer, as BERT's, on the texts."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.WordPiece(unk_token=SPECIAL["unk"]))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=vocabulary, special_tokens=list(SPECIAL.values()), show_progress=False
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    ends = [(SPECIAL[name], tokenizer.token_to_id(SPECIAL[name])) for name in ("cls", "sep")]
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=ends
+    )
+    names = {f"{name}_token": token for name, token in SPECIAL.items()}
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=512, **names)
+
+
+def build_tokenizer(recipe: Recipe, texts: Sequence[str]) -> PreTrainedTokenizerBase:
+    """Return the backbone's tokenizer, or for an architecture without weights one trained on the texts."""
+    if recipe.backbone.name.startswith("size:"):
+        return train_tokenizer(texts, SIZES[recipe.backbone.name.removeprefix("size:")].vocabulary)
+    return load_tokenizer(find_backbone(recipe))
+
+
+def build_model(recipe: Recipe, task: Task, tokenizer: PreTrainedTokenizerBase) -> tuple[PreTrainedModel, list[str]]:
+    """Return the model in 32-bit floats, and notes on which weights are new. The seed decides fresh weights."""
+    import torch
+
+    torch.manual_seed(recipe.seed)
+    if recipe.backbone.name.startswith("size:"):
+        config = _sized_config(recipe, tokenizer)
+    else:
+        from transformers import AutoConfig
+
+        folder = find_backbone(recipe)
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    _set_dropout(config, recipe.training.dropout)
+    if config.pad_token_id is None:
+        config.pad_token_id = tokenizer.pad_token_id
+    if recipe.starts_random:
+        return task.fresh(config), ["all weights are random: no pretraining is used"]
+    options: dict[str, Any] = {"config": config, "dtype": torch.float32, "use_safetensors": True}
+    model, info = task.load(str(folder), local_files_only=True, trust_remote_code=False, **options)
+    fresh = sorted(info["missing_keys"])
+    return model, [f"new weights, not from the backbone: {', '.join(fresh)}"] if fresh else []
+
+
+def longest_input(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
+    """Return how many tokens the model takes at most."""
+    positions = getattr(model.config, "max_position_embeddings", None) or 10**6
+    offset = 2 if model.config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet", "longformer") else 0
+    return int(min(positions - offset, tokenizer.model_max_length))
+
+
+def _sized_config(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PretrainedConfig:
+    from transformers import BertConfig
+
+    size = SIZES[recipe.backbone.name.removeprefix("size:")]
+    return BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=size.hidden,
+        num_hidden_layers=size.layers,
+        num_attention_heads=size.heads,
+        intermediate_size=4 * size.hidden,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+
+
+def _set_dropout(config: PretrainedConfig, dropout: float | None) -> None:
+    if dropout is None:
+        return
+    for name in DROPOUTS:
+        if getattr(config, name, None) is not None:
+            setattr(config, name, dropout)

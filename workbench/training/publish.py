@@ -1,0 +1,123 @@
+"""Put a folder in place so that a crash at any moment leaves the old one or the new one, never half of either.
+
+Written beside, synced, listed with size and SHA-256 in a manifest, synced, renamed, the parent synced.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.training.failpoints import failpoint
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Published:
+    """`sha256` is that of the manifest, which names those of the files."""
+
+    path: Path
+    bytes: int
+    sha256: str
+
+
+def publish(final: Path, write: Callable[[Path], None], *, read_only: bool = False) -> Published:
+    """Let `write` fill a new folder, then put it in the place of `final`. A good folder of that name stays."""
+    if final.exists():
+        if verify(final):
+            return _describe(final)
+        set_aside(final)
+    beside = final.with_name(f".tmp-{final.name}")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True, mode=0o700)
+    failpoint("publish.begin")
+    write(beside)
+    failpoint("publish.written")
+    manifest = {}
+    for file in sorted(path for path in beside.rglob("*") if path.is_file()):
+        _sync(file)
+        manifest[str(file.relative_to(beside))] = {"bytes": file.stat().st_size, "sha256": _sha256(file)}
+        file.chmod(0o400 if read_only else 0o600)
+        failpoint("publish.hashed")
+    listing = beside / MANIFEST
+    listing.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    listing.chmod(0o400 if read_only else 0o600)
+    _sync(listing)
+    _sync(beside)
+    failpoint("publish.before_rename")
+    beside.rename(final)
+    failpoint("publish.after_rename")
+    _sync(final.parent)
+    return _describe(final)
+
+
+def verify(folder: Path) -> bool:
+    """Return whether every file is there with the size and SHA-256 of the manifest."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return bool(manifest) and all(
+            (folder / name).stat().st_size == entry["bytes"] and _sha256(folder / name) == entry["sha256"]
+            for name, entry in manifest.items()
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def newest_valid(parent: Path) -> Path | None:
+    """Return the newest `step-…` folder that verifies; a broken one is set aside for a person to see."""
+    for folder in sorted(parent.glob("step-*"), reverse=True):
+        if verify(folder):
+            return folder
+        set_aside(folder)
+    return None
+
+
+def set_aside(folder: Path) -> None:
+    """Rename a folder that does not verify; it is never read again."""
+    folder.rename(folder.with_name(f"bad-{folder.name}-{time.time_ns()}"))
+
+
+def prune(parent: Path, keep: int) -> list[int]:
+    """Delete all but the newest `keep` folders and the leavings of crashes; return the steps that remain."""
+    for junk in parent.glob(".tmp-*"):
+        shutil.rmtree(junk, ignore_errors=True)
+    folders = sorted(parent.glob("step-*"))
+    for folder in folders[:-keep]:
+        shutil.rmtree(folder, ignore_errors=True)
+        failpoint("publish.pruned")
+    return [step_of(folder) for folder in folders[-keep:]]
+
+
+def step_folder(parent: Path, step: int) -> Path:
+    """Return the folder of a step."""
+    return parent / f"step-{step:08d}"
+
+
+def step_of(folder: Path) -> int:
+    """Return the step that a folder is of."""
+    return int(folder.name.removeprefix("step-"))
+
+
+def _describe(folder: Path) -> Published:
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    return Published(folder, size, _sha256(folder / MANIFEST))
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
