@@ -178,12 +178,13 @@ def update(store: Store, run_id: int, **columns: Any) -> None:
 
 def delete(store: Store, run_id: int) -> bool:
     """Delete a run and all its rows, unless it is queued or active; children keep living without a parent."""
-    marks = ", ".join("?" * len(OPEN))
     with store.write() as connection:
+        row = connection.execute("SELECT state FROM run WHERE id=?", (run_id,)).fetchone()
+        if row is None or row["state"] in OPEN:
+            return False
         connection.execute("UPDATE run SET parent_id=NULL WHERE parent_id=?", (run_id,))
-        return (
-            connection.execute(f"DELETE FROM run WHERE id=? AND state NOT IN ({marks})", (run_id, *OPEN)).rowcount == 1
-        )
+        connection.execute("DELETE FROM run WHERE id=?", (run_id,))
+        return True
 
 
 def config(store: Store, run_ids: Sequence[int]) -> dict[str, dict[int, str]]:

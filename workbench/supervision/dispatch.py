@@ -138,7 +138,7 @@ def _put_back(store: Store, run: Run, last_begun: int) -> None:
 
 def _start_shepherd(home: Home, store: Store, run: Run, attempt: int, slot: Slot, claim: int) -> None:
     log = home.run_folder(run.uid) / "log.txt"
-    values = (home.root, run.id, run.uid, attempt, claim, slot.name, slot.device, sys.executable)
+    values = (home.root.resolve(), run.id, run.uid, attempt, claim, slot.name, slot.device, sys.executable)
     try:
         output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:

@@ -16,7 +16,8 @@ from functools import lru_cache
 from pathlib import Path
 
 NVML = "libnvidia-ml.so.1"
-NVML_SECONDS = 10.0
+NVML_SECONDS = 30.0
+"""Without persistence mode the driver wakes its GPUs one by one, some seconds each."""
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,17 @@ def test_a_run_that_never_began_is_queued_again(home: Home, monkeypatch: pytest.
     assert until_state(home, run, "finished").attempt == 2
 
 
+def test_a_run_that_was_stopped_before_it_began_is_stopped(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKBENCH_SLOTS", "none")
+    run = queue.submit(home, recipe("quick"))
+    with open_store(home.store) as store:
+        assert runs.start(store, run.id, 1, "cpu")
+        assert runs.move(store, run.id, "stopping", since=("starting",))
+    queue.advance(home)
+    stopped = look(home, run)
+    assert (stopped.state, stopped.reason, stopped.error) == ("stopped", "user", None)
+
+
 def test_an_attempt_that_the_store_forgot_is_not_begun_again(home: Home) -> None:
     run = until_state(home, queue.submit(home, recipe("quick")), "finished")
     until(lambda: not locks.alive(home.run_folder(run.uid)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.workbench.supervision.support import recipe
@@ -61,6 +63,30 @@ def test_beside_gpus_the_processor_takes_only_runs_that_ask_for_it(monkeypatch: 
     assert [slot.name for slot in found] == ["gpu:1", "cpu"]
     assert slots.fitting(found[0], found) == ("auto", "gpu")
     assert slots.fitting(found[1], found) == ("cpu",)
+
+
+class FakeDriver:
+    """Two GPUs, of which the second is lost."""
+
+    def nvmlInit_v2(self) -> int:
+        return 0
+
+    def nvmlDeviceGetCount_v2(self, count: Any) -> int:
+        count._obj.value = 2
+        return 0
+
+    def nvmlDeviceGetHandleByIndex_v2(self, index: Any, handle: Any) -> int:
+        handle._obj.value = 77
+        return 15 if index.value == 1 else 0
+
+    def nvmlDeviceGetUUID(self, handle: Any, uuid: Any, length: Any) -> int:
+        uuid.value = b"GPU-aa11"
+        return 0
+
+
+def test_a_lost_gpu_is_no_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slots.ctypes, "CDLL", lambda name: FakeDriver())
+    assert slots._ask_driver() == [Gpu(0, "GPU-aa11")]
 
 
 def test_a_run_that_needs_a_gpu_is_refused_where_none_is(home: Home) -> None:
