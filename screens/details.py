@@ -14,10 +14,11 @@ REMEDIES = {
     "nan": "next: a lower learning rate, more warm-up, or precision fp32",
     "disk_full": "next: free space on the disk, then u resumes",
     "data": "next: mend the data, then start a new run",
-    "code": "next: enter opens the log; u tries again from the newest checkpoint",
+    "code": "next: look into its log; u tries again from the newest checkpoint",
     "signal": "next: u resumes from the newest checkpoint",
     "machine_restart": "next: u resumes from the newest checkpoint",
 }
+FAILED = ("failed", "crashed", "lost")
 _PACE_POINTS = 20
 
 
@@ -98,11 +99,16 @@ def progress_words(run: Run, cells: int, *, ascii: bool = False) -> str:
 
 def cause_lines(run: Run) -> list[str]:
     """Return why a run failed and what to do next; nothing where it did not."""
-    if run.state not in ("failed", "crashed", "lost"):
+    if run.state not in FAILED:
         return []
     what = run.error or {"lost": "its process ended and left no word"}.get(run.state, "no reason was recorded")
     code = f" (exit code {run.exit_code})" if run.exit_code not in (None, 0) and not run.error else ""
-    return [f"{what}{code}", REMEDIES.get(run.reason or "", "next: enter opens the log; u resumes")]
+    return [f"{what}{code}", remedy(run)]
+
+
+def remedy(run: Run) -> str:
+    """Return the next step after a failure; nothing where there was none."""
+    return REMEDIES.get(run.reason or "", "next: open its log; u resumes") if run.state in FAILED else ""
 
 
 def setting_words(path: str) -> str:

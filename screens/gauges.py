@@ -36,11 +36,11 @@ def stats(run: Run, trace: Trace | None, cells: int, *, ascii: bool) -> Lines:
     if trace is None:
         return []
     sample = trace.samples[-1] if trace.samples else {}
-    parts = [_gpu_brief(trace, sample)]
-    parts += [f"cpu {sample['cpu/util']:.0f} %"] if "cpu/util" in sample else []
-    parts += [f"{label} {number(value)}" for label, value in _optimiser_values(trace)]
     speed = pace(run, trace) if run.active else None
-    parts += [rate(speed)] if speed else []
+    parts = [rate(speed)] if speed else []
+    parts += [f"{label} {number(value)}" for label, value in _optimiser_values(trace)]
+    parts += [f"cpu {sample['cpu/util']:.0f} %"] if "cpu/util" in sample else []
+    parts.append(_gpu_brief(trace, sample))
     line = "   ".join(part for part in parts if part)
     groups = _merged(trace)
     strip = "".join(("*" if ascii else "●") if one["trainable"] else ("." if ascii else "○") for one in _groups(trace))
@@ -97,7 +97,7 @@ def _gpu(trace: Trace, sample: dict[str, float], cells: int, *, ascii: bool) -> 
 def _gpu_brief(trace: Trace, sample: dict[str, float]) -> str:
     if "gpu0/util" not in sample:
         said = next((event.text for event in reversed(trace.events) if event.kind == "device"), "")
-        return plain(said, 34)
+        return plain(said)
     used, total = sample.get("gpu0/mem_used", 0.0), sample.get("gpu0/mem_total", 0.0)
     memory = f" {used / GIB:.0f}/{total / GIB:.0f}G" if total else ""
     heat = f" {sample['gpu0/temperature']:.0f} °C" if "gpu0/temperature" in sample else ""

@@ -15,9 +15,9 @@ from workbench.text import ago
 
 COLUMNS = (
     Column("number", "#", 3, "right", 100),
-    Column("name", "name", None, "left", 90),
+    Column("name", "name", None, "left", 90, 14),
     Column("task", "task", 10, "left", 20),
-    Column("backbone", "backbone", None, "left", 70),
+    Column("backbone", "backbone", None, "left", 70, 11),
     Column("strategy", "strategy", 8, "left", 80),
     Column("data", "data", None, "left", 10),
     Column("state", "state", 12, "left", 95),

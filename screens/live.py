@@ -12,6 +12,7 @@ from textual.containers import Horizontal, VerticalScroll
 
 from screens import acting, gauges, header
 from screens.curves import AXES, SERIES, SMOOTHINGS, View, x_range_of
+from screens.details import FAILED
 from screens.feed import Trace
 from screens.keys import bindings
 from screens.log_view import LogView, last_lines
@@ -24,7 +25,6 @@ from store.events import Event
 from store.runs import OPEN, Run
 
 Value = TypeVar("Value")
-FAILED = ("failed", "crashed", "lost")
 SIDE = ("evals", "gpu", "host", "optimiser", "layers")
 LEVELS = {"warning": "warn", "error": "bad"}
 

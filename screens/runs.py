@@ -89,7 +89,10 @@ class RunsScreen(PlaceScreen):
         trace, stalled = self.feed.traces.get(run.id), self.feed.stalled(run)
         self.query_one("#name", Heading).show(f"{run.id} {run.name}")
         self.query_one("#brief", Words).show(
-            [[(" " + details.brief(run, trace, stalled=stalled), "")], [(" " + self._likeness(trace), "$text-muted")]]
+            [
+                [(" " + details.brief(run, trace, stalled=stalled), "")],
+                [(" " + (details.remedy(run) or self._likeness(trace)), "$text-muted")],
+            ]
         )
         self.query_one("#facts", Words).show(self._facts(run, trace))
         self._draw(run, trace)
