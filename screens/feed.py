@@ -13,6 +13,7 @@ from pathlib import Path
 
 from textual.message import Message
 
+from screens.nearest import Nearest, find_nearest
 from store import events, points, runs
 from store.connection import Store, StoreError, is_current, read_store
 from store.events import Event
@@ -34,6 +35,11 @@ class Curve:
     times: list[float] = field(default_factory=list)
     values: list[float | None] = field(default_factory=list)
 
+    def points(self) -> tuple[list[int], list[float | None]]:
+        """Return steps and values, as many of both."""
+        n = len(self.steps)
+        return self.steps[:n], self.values[:n]
+
     def extend(self, steps: list[int], times: list[float], values: list[float | None]) -> None:
         """Add points; `steps` grows last, so that a reader in another thread who counts steps finds all of each."""
         self.values += values
@@ -51,6 +57,7 @@ class Trace:
     events: list[Event] = field(default_factory=list)
     samples: list[dict[str, float]] = field(default_factory=list)
     config: dict[str, str] = field(default_factory=dict)
+    nearest: Nearest | None = None
 
     @property
     def extent(self) -> tuple[float, ...]:
@@ -236,6 +243,7 @@ class Feed:
         trace = self.traces.get(run_id)
         if trace is None or trace.attempt != run.attempt:
             trace = Trace(run_id, run.attempt)
+            trace.nearest = find_nearest(store, run, self.runs)
             trace.config = {path: texts[run_id] for path, texts in runs.config(store, [run_id]).items()}
         before = trace.extent
         for name in points.summaries(store, [run_id])[run_id]:

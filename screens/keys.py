@@ -67,26 +67,15 @@ KEYS: tuple[Key, ...] = (
     Key(
         "field-before", "shift+tab,left_square_bracket", "previous_field", "before", "The part before", ("new",), False
     ),
-    Key(
-        "toml",
-        "ctrl+e",
-        "toml",
-        "TOML",
-        "Write the recipe as TOML, in your EDITOR if you have one",
-        ("new",),
-        True,
-        True,
-    ),
+    Key("toml", "ctrl+e", "toml", "TOML", "Write the recipe as TOML, in your EDITOR", ("new",), True, True),
     Key("load", "ctrl+o", "load", "load…", "Begin with the settings of a run", ("new",), True, True),
     Key("defaults", "ctrl+r", "defaults", "defaults", "Put every setting back to its default", ("new",), True, True),
-    Key(
-        "cancel-check", "ctrl+x", "cancel_check", "cancel check", "End the check of data and backbone", ("new",), False
-    ),
+    Key("cancel-check", "ctrl+x", "cancel_check", "cancel check", "End the check of the data", ("new",), False),
     # a chart
     Key("log-y", "l", "log_y", "log y", "Logarithmic y axis, or linear", ("live", "compare")),
     Key("smooth", "m", "smooth", "smooth", "Smooth the training curve: none, some, much", ("live", "compare")),
     Key("series", "w", "series", "series", "Loss, score, rate or gradient norm", ("live", "compare")),
-    Key("axis", "x", "axis", "x axis", "Steps or time along the x axis", ("live", "compare")),
+    Key("axis", "x", "axis", "axis", "Steps or time along the x axis", ("live", "compare")),
     Key("log", "enter", "open_log", "log", "Read the whole log of the run", ("live",)),
     Key("previous", "left_square_bracket,left", "previous", "previous", "The run before", ("live",), shown=False),
     Key("next", "right_square_bracket,right", "next", "next run", "The next run", ("live",), shown=False),

@@ -9,11 +9,13 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.widgets import Static
 from textual.worker import Worker, WorkerState
 
 from screens.feed import Feed
 from screens.keys import bindings, keys_of
 from screens.widgets.lines import BottomLine, TopLine
+from workbench.text import plain
 
 if TYPE_CHECKING:
     from screens.app import WorkbenchApp
@@ -26,6 +28,20 @@ class Cramped(Widget):
 
     def render(self) -> Content:
         return Content(f"needs {SMALLEST[0]}x{SMALLEST[1]}, has {self.app.size.width}x{self.app.size.height}")
+
+
+class StoreNotice(Static):
+    """Stands for the whole place while the store is being made or cannot be read."""
+
+    def show_state(self, state: str, text: str) -> None:
+        """Say what is the matter and what to do; any text is safe."""
+        what, _, hint = text.partition("\n")
+        lines: list[tuple[str, str]] = [(plain(what) + "\n", "")]
+        if state == "broken":
+            lines.insert(0, ("The store cannot be read\n\n", "bold"))
+            lines.append((plain(hint) + "\n" if hint else "", "$text-muted"))
+            lines.append(("\nIt is tried again every second; `workbench doctor` looks closer.", "$text-muted"))
+        self.update(Content.assemble(*lines))
 
 
 class PlaceScreen(Screen[None]):
@@ -46,6 +62,7 @@ class PlaceScreen(Screen[None]):
         yield TopLine(self.PLACE)
         yield from self.compose_place()
         yield BottomLine(keys_of(self.PLACE))
+        yield StoreNotice()
         yield Cramped()
 
     def compose_place(self) -> ComposeResult:
@@ -62,7 +79,10 @@ class PlaceScreen(Screen[None]):
         """Show `feed.traces[run_id]`, which is new; called for the visible place alone."""
 
     def show_store(self, state: str, text: str) -> None:
-        """Show that the store is opening, being made, ready or broken (`text` says why, not yet made safe)."""
+        """Show in place of everything that the store is being made or is broken; `text` says why."""
+        self.set_class(state in ("making", "broken"), "-no-store")
+        for notice in self.query(StoreNotice):
+            notice.show_state(state, text)
 
     def show_sample(self, device: str, sample: dict[str, float]) -> None:
         """Show the box as it is now (system key → value), about once a second."""

@@ -19,6 +19,7 @@ REASONS = {
     "signal": "killed",
     "machine_restart": "restart",
 }
+TASKS = {"text-classification": "text class"}
 STYLES = {
     "running": "$accent",
     "starting": "$accent",
@@ -101,6 +102,13 @@ def short_name(name: str) -> str:
     return plain(PurePath(text).name or text) if "/" in text else plain(text)
 
 
+def data_name(source: str) -> str:
+    """Return what a data set is called: starter:sentiment → sentiment, /data/sst2/train.jsonl → sst2."""
+    path = PurePath(source.removeprefix("starter:"))
+    stem = path.name.split(".")[0]
+    return plain(path.parent.name if stem in ("train", "data") and path.parent.name else stem or source)
+
+
 @dataclass(frozen=True)
 class Row:
     """A run as the table shows it; every field is safe text."""
@@ -131,10 +139,10 @@ def row_of(run: Run, loss: float | None, now: float, *, stalled: bool = False, a
         id=run.id,
         number=str(run.id),
         name=plain(run.name),
-        task=plain(run.task),
+        task=TASKS.get(run.task, plain(run.task)),
         backbone=short_name(run.backbone),
         strategy=plain(run.strategy),
-        data=short_name(run.dataset),
+        data=data_name(run.dataset),
         state=state_words(run, stalled=stalled, ascii=ascii),
         score=number(run.best_value),
         loss=number(loss),

@@ -1,11 +1,214 @@
-"""Runs."""
+"""Runs: every run in a table, the one under the cursor in detail."""
 
 from __future__ import annotations
 
+import time
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Input
+
+from screens import acting, details
+from screens.feed import Trace
 from screens.keys import bindings
+from screens.listing import COLUMNS, ORDERS, Listing
 from screens.place import PlaceScreen
+from screens.widgets.chart import Chart, Series
+from screens.widgets.heading import Heading
+from screens.widgets.table import Table
+from screens.widgets.words import Part, Words
+from store.runs import Run
+from workbench.plot import smooth
+from workbench.text import fit
+
+SMOOTHING = 0.6
 
 
 class RunsScreen(PlaceScreen):
+    """The table with its filter and order; the chosen run's chart and facts below, as far as there is room."""
+
     PLACE = "runs"
-    BINDINGS = bindings("runs")
+    BINDINGS: ClassVar[list[BindingType]] = bindings("runs")
+    CSS_PATH = "runs.tcss"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.listing = Listing()
+
+    def compose_place(self) -> ComposeResult:
+        yield Input(placeholder="words that must all occur", id="filter", compact=True, select_on_focus=False)
+        yield Table(COLUMNS, empty="reading the store …", id="table")
+        yield Heading(id="name")
+        with Vertical(id="detail"):
+            yield Words(id="brief")
+            with Horizontal(id="panel"):
+                yield Chart(id="curve")
+                yield Words(id="facts")
+
+    def on_mount(self) -> None:
+        self.query_one("#filter", Input).cursor_blink = False
+        self.query_one(Table).focus()
+        self.set_interval(10.0, self.show_runs)
+
+    @property
+    def run(self) -> Run | None:
+        """The run under the cursor."""
+        key = self.query_one(Table).cursor_key
+        return self.feed.runs.get(int(key)) if key else None
+
+    def show_runs(self) -> None:
+        if not self.is_current or self.feed.state != "ready":
+            return
+        rows = self.listing.rows(self.feed, time.time(), self.workbench.marks, ascii=self.workbench.ascii)
+        table = self.query_one(Table)
+        table.set_columns(self.listing.columns(next(iter(self.feed.runs), 0)))
+        table.set_rows(rows, empty=self._say_empty())
+        self.show_detail()
+
+    def _say_empty(self) -> str:
+        if self.feed.runs:
+            return f"no run has all of “{' '.join(self.listing.words)}”: esc shows all again"
+        return "No runs yet: press n to start one, or `workbench demo`"
+
+    def show_trace(self, run_id: int) -> None:
+        if self.run is not None and run_id == self.run.id:
+            self.show_detail()
+
+    @on(Table.Highlighted)
+    def show_detail(self) -> None:
+        """Show the run under the cursor, and have the feed follow it."""
+        run = self.run
+        self.show_keys()
+        self.query_one("#detail").display = self.query_one("#name").display = run is not None
+        if run is None:
+            return
+        self.feed.watch(run.id)
+        trace, stalled = self.feed.traces.get(run.id), self.feed.stalled(run)
+        self.query_one("#name", Heading).show(f"{run.id} {run.name}")
+        self.query_one("#brief", Words).show(
+            [
+                [(" " + details.brief(run, trace, stalled=stalled), "")],
+                [(" " + (details.remedy(run) or self._likeness(trace)), "$text-muted")],
+            ]
+        )
+        self.query_one("#facts", Words).show(self._facts(run, trace))
+        self._draw(run, trace)
+
+    def _likeness(self, trace: Trace | None) -> str:
+        nearest = trace.nearest if trace else None
+        if nearest is None:
+            return ""
+        changes = [f"{setting} {change}" for setting, change in details.differs_lines(nearest)]
+        return f"like #{nearest.run_id} but " + ", ".join(changes) if changes else f"same settings as #{nearest.run_id}"
+
+    def _facts(self, run: Run, trace: Trace | None) -> list[list[Part]]:
+        pairs = details.facts(run, trace, time.time(), stalled=self.feed.stalled(run))
+        lines: list[list[Part]] = [[(fit(label, 9), "$text-muted"), (words, "")] for label, words in pairs]
+        for words in details.cause_lines(run):
+            lines.append([(words, "$error" if words.startswith("next") is False else "")])
+        if trace and (nearest := trace.nearest):
+            other = self.feed.runs.get(nearest.run_id)
+            lines += [[("", "")], [(f"differs from #{nearest.run_id} {other.name if other else ''}", "$text-muted")]]
+            changes = details.differs_lines(nearest)
+            lines += [[("  " + fit(setting, 16), "$text-muted"), (change, "")] for setting, change in changes]
+            lines += [[("  in nothing", "")]] if not changes else []
+        return lines
+
+    def _draw(self, run: Run, trace: Trace | None) -> None:
+        series = []
+        for metric, label, style, dash in (
+            ("train/loss", "train", "series-1", "solid"),
+            ("eval/loss", "eval", "series-2", "dashed"),
+        ):
+            curve = trace.curves.get(metric) if trace else None
+            if curve and curve.steps:
+                steps, values = curve.points()
+                values = smooth(values, SMOOTHING) if metric == "train/loss" else values
+                series.append(Series(label, steps, values, style, "dashed" if dash == "dashed" else "solid"))
+        self.query_one("#curve", Chart).show(series, title="loss" if series else "no points yet")
+
+    def why_not(self, action: str) -> str | None:
+        if action == "compare" and len(self.feed.runs) < 2:
+            return "there are not two runs to compare yet"
+        return acting.why_not(self, action, self.run)
+
+    @on(Table.Chosen)
+    async def open_chosen(self) -> None:
+        await self.action_act("open")
+
+    @on(Table.Marked)
+    async def mark_chosen(self) -> None:
+        await self.action_act("mark")
+
+    def action_open(self) -> None:
+        if run := self.run:
+            self.workbench.open_place("live", run.id)
+
+    def action_mark(self) -> None:
+        if run := self.run:
+            marks = self.workbench.marks
+            marks.remove(run.id) if run.id in marks else marks.append(run.id)
+            self.show_runs()
+            self.query_one(Table).action_move(1)
+
+    def action_compare(self) -> None:
+        run, chosen = self.run, list(self.workbench.marks)
+        if run and len(chosen) < 2 and run.id not in chosen:
+            chosen.append(run.id)
+        if run and len(chosen) < 2:
+            trace = self.feed.traces.get(run.id)
+            others = [number for number in self.feed.runs if number != run.id]
+            chosen.append(trace.nearest.run_id if trace and trace.nearest else others[0])
+        self.workbench.open_place("compare", *chosen)
+
+    def action_try(self) -> None:
+        if run := self.run:
+            self.workbench.open_place("try", *(self.workbench.marks or [run.id]))
+
+    def action_sort(self) -> None:
+        self.listing.order = ORDERS[(ORDERS.index(self.listing.order) + 1) % len(ORDERS)]
+        self.show_runs()
+
+    def action_filter(self) -> None:
+        self.query_one("#filter", Input).add_class("-open").focus()
+
+    @on(Input.Changed, "#filter")
+    def filter_runs(self, event: Input.Changed) -> None:
+        self.listing.words = tuple(event.value.lower().split())
+        self.show_runs()
+
+    @on(Input.Submitted, "#filter")
+    def leave_filter(self) -> None:
+        field = self.query_one("#filter", Input)
+        field.set_class(bool(field.value), "-open")
+        self.query_one(Table).focus()
+
+    def action_back(self) -> None:
+        """Leave the filter, else the marks, else stay."""
+        field = self.query_one("#filter", Input)
+        if field.has_class("-open"):
+            field.value = ""
+            field.remove_class("-open")
+            self.query_one(Table).focus()
+        elif self.workbench.marks:
+            self.workbench.marks = []
+            self.show_runs()
+
+    def action_stop(self) -> None:
+        if run := self.run:
+            acting.ask_stop(self, run)
+
+    def action_resume(self) -> None:
+        if run := self.run:
+            acting.resume(self, run)
+
+    def action_delete(self) -> None:
+        if run := self.run:
+            acting.ask_delete(self, run)
+
+    def action_copy(self) -> None:
+        if run := self.run:
+            acting.copy_uid(self, run)

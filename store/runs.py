@@ -146,6 +146,35 @@ def move(
         return connection.execute(sql, parameters).rowcount == 1
 
 
+def start(store: Store, run_id: int, attempt: int, slot: str) -> bool:
+    """Begin an attempt of a queued run in a slot; return False, having changed nothing, where it is not queued."""
+    with store.write() as connection:
+        cursor = connection.execute(
+            """UPDATE run SET state='starting', attempt=?, slot=?, started=coalesce(started, ?), ended=NULL,
+                reason=NULL, error=NULL, exit_code=NULL WHERE id=? AND state='queued'""",
+            (attempt, slot, time.time(), run_id),
+        )
+        return cursor.rowcount == 1
+
+
+def active(store: Store) -> list[Run]:
+    """Return the runs that a worker has or is about to have."""
+    marks = ", ".join("?" * len(ACTIVE))
+    return [_run(row) for row in store.query(f"SELECT {_COLUMNS} FROM run WHERE state IN ({marks})", ACTIVE)]
+
+
+def waiting(store: Store, devices: Sequence[str], limit: int) -> list[Run]:
+    """Return the queued runs whose `hardware.device` is one of `devices`, the next one first."""
+    marks = ", ".join("?" * len(devices))
+    rows = store.query(
+        f"""SELECT {_COLUMNS} FROM run WHERE state='queued' AND coalesce((SELECT text FROM config
+            WHERE run_id=run.id AND path='hardware.device'), 'auto') IN ({marks})
+            ORDER BY priority DESC, id LIMIT ?""",
+        (*devices, limit),
+    )
+    return [_run(row) for row in rows]
+
+
 def update(store: Store, run_id: int, **columns: Any) -> None:
     """Set columns of a run that are not its state."""
     assignments = ", ".join(f"{name}=?" for name in columns)
@@ -155,12 +184,13 @@ def update(store: Store, run_id: int, **columns: Any) -> None:
 
 def delete(store: Store, run_id: int) -> bool:
     """Delete a run and all its rows, unless it is queued or active; children keep living without a parent."""
-    marks = ", ".join("?" * len(OPEN))
     with store.write() as connection:
+        row = connection.execute("SELECT state FROM run WHERE id=?", (run_id,)).fetchone()
+        if row is None or row["state"] in OPEN:
+            return False
         connection.execute("UPDATE run SET parent_id=NULL WHERE parent_id=?", (run_id,))
-        return (
-            connection.execute(f"DELETE FROM run WHERE id=? AND state NOT IN ({marks})", (run_id, *OPEN)).rowcount == 1
-        )
+        connection.execute("DELETE FROM run WHERE id=?", (run_id,))
+        return True
 
 
 def config(store: Store, run_ids: Sequence[int]) -> dict[str, dict[int, str]]:

@@ -28,6 +28,16 @@ class Home:
         return self.root / "trash"
 
     @property
+    def moving(self) -> Path:
+        """Run folders on their way: `UID.new` becomes a run, `UID.gone` goes to the trash."""
+        return self.root / "moving"
+
+    @property
+    def slots(self) -> Path:
+        """A file for each slot, naming the run that had it last."""
+        return self.root / "slots"
+
+    @property
     def cache(self) -> Path:
         return self.root / "cache"
 
@@ -44,7 +54,7 @@ class Home:
     def create(self) -> Home:
         """Make the folders, open to their owner alone (0700)."""
         try:
-            for folder in (self.root, self.runs, self.trash, self.cache, self.logs):
+            for folder in (self.root, self.runs, self.trash, self.moving, self.slots, self.cache, self.logs):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise WorkbenchError(

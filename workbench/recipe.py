@@ -169,7 +169,12 @@ class Recipe(Part):
     @property
     def label(self) -> str:
         """The name, or one made from what the recipe is about."""
-        return self.name or f"{_stem(self.data.train)}-{self.strategy.name}"
+        return self.name or f"{self.dataset}-{self.strategy.name}"
+
+    @property
+    def dataset(self) -> str:
+        """A short name of the training data, without its folder."""
+        return _stem(self.data.train)
 
     def flat(self) -> dict[str, Any]:
         """Return every setting as `table.key` → value, the name left out."""

@@ -85,10 +85,11 @@ class BottomLine(Widget):
         return Content.assemble(*parts)
 
     def _fitting(self) -> list[Key]:
-        """Return the keys that fit in their order; the last two of the table (help, quit) go last."""
+        """Return the keys that fit: dim ones give way first, then from the right; help and quit, the last two, stay."""
         fitting = list(self.keys)
-        while len(fitting) > 1 and 1 + sum(map(_cells, fitting)) - 2 > self.size.width:
-            del fitting[-3 if len(fitting) > 2 else -1]
+        while len(fitting) > 2 and 1 + sum(map(_cells, fitting)) - 2 > self.size.width:
+            dim = [key for key in fitting[:-2] if key.id in self.dim]
+            fitting.remove(dim[-1] if dim else fitting[-3])
         return fitting
 
     def on_click(self, event: events.Click) -> None:

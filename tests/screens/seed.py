@@ -5,24 +5,21 @@ Deterministic: the same runs, numbers and times each time. `NOW` is the moment a
 
 from __future__ import annotations
 
-import json
 import math
 import random
-import time
 from pathlib import Path
 from typing import Any
 
 from store import checkpoints, events, points, runs
 from store.checkpoints import Checkpoint
 from store.connection import Store, open_store, prepare
+from tests.screens.support import HOSTILE
 from workbench.paths import Home
 from workbench.recipe import Recipe, parse
 
 NOW = 1_790_000_000.0
 """2026-09-21 14:13:20 UTC."""
 
-HOSTILE = "[CLS] [/red] \x1b]0;x\x07 [@click=app.quit]go[/]"
-"""Text that drives a terminal or a markup where it is not neutralised."""
 
 BACKBONES = ("/models/distilbert-base-uncased", "/models/bert-mini", "size:mini")
 STRATEGIES = ("full", "gradual", "scratch")
@@ -68,14 +65,14 @@ def add_run(store: Store, home: Home, index: int, state: str, now: float = NOW, 
     started = now - 640 if state == "running" else now - (40 - index) * 9000.0
     values: dict[str, Any] = {
         "uid": uid, "name": recipe.label, "task": recipe.task.name, "backbone": recipe.backbone.name,
-        "strategy": recipe.strategy.name, "dataset": recipe.data.train, "seed": recipe.seed, "created": started - 5,
-        "recipe_hash": recipe.hash(), "recipe": json.dumps(recipe.model_dump(mode="json")), "max_steps": max_steps,
+        "strategy": recipe.strategy.name, "dataset": recipe.dataset, "seed": recipe.seed, "created": started - 5,
+        "recipe_hash": recipe.hash(), "recipe": recipe.to_toml(), "max_steps": max_steps,
         "goal_key": "eval/accuracy", "host": "box", "parameters": 66_955_010, "trainable": 66_955_010,
     }  # fmt: skip
     folder = home.run_folder(uid)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "recipe.toml").write_text(recipe.to_toml(), encoding="utf-8")
-    run_id = runs.create(store, recipe.flat(), state="queued", **values | columns)
+    run_id = runs.create(store, recipe.flat(), state="queued", attempt=int(state != "queued"), **values | columns)
     if state == "queued":
         return run_id
     _log(store, run_id, index, step, started)
@@ -83,8 +80,8 @@ def add_run(store: Store, home: Home, index: int, state: str, now: float = NOW, 
     best = summary.get("eval/accuracy")
     ended = {"ended": started + step * 1.4} if state in runs.ENDED else {}
     failed = {"reason": "data", "error": f"row 812 has no label: {HOSTILE}", "exit_code": 1}
-    runs.move(
-        store, run_id, state, since=("queued",), started=started, attempt=1, step=step, epoch=3 * share,
+    assert runs.move(
+        store, run_id, state, since=("queued",), started=started, step=step, epoch=3 * share,
         seconds=step * 1.4, slot="cpu", best_value=best.max if best else None,
         best_step=best.max_step if best else None,
         peak_bytes=1_400_000_000, **ended, **(failed if state == "failed" else {}), **columns,
@@ -93,6 +90,13 @@ def add_run(store: Store, home: Home, index: int, state: str, now: float = NOW, 
     if state in runs.ENDED:
         points.pack(store, run_id)
     return run_id
+
+
+def log_step(store: Store, run_id: int, step: int, value: float, ts: float = NOW) -> None:
+    """Log one more training point, as the worker of a running run does."""
+    with store.write() as connection:
+        points.append(connection, run_id, [("train/loss", step, ts, value)], {})
+        connection.execute("UPDATE run SET step=? WHERE id=?", (step, run_id))
 
 
 def _log(store: Store, run_id: int, index: int, last: int, started: float) -> None:
@@ -142,9 +146,3 @@ def _groups(trainable: int, index: int) -> list[dict[str, Any]]:
         {"name": name, "trainable": every or n < trainable, "rate": 5e-5 * 0.95**n, "share": 0.1}
         for n, name in enumerate(names)
     ]
-
-
-if __name__ == "__main__":
-    import sys
-
-    print(seed(Path(sys.argv[1]), now=time.time()).root)

@@ -13,4 +13,4 @@ async def test_numbers_lead_to_the_places(tmp_path: Path) -> None:
             await pilot.press(str(number))
             await pilot.pause()
             assert app.place is not None
-            assert app.place.PLACE == place
+            assert place == app.place.PLACE

@@ -1,0 +1,1 @@
+"""Every plug pulled: processes killed at random while promises are watched."""

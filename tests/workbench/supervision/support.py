@@ -1,0 +1,84 @@
+"""What the tests of supervision share."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from store import runs
+from store.connection import open_store
+from store.runs import Run
+from workbench.paths import Home
+from workbench.recipe import Recipe, parse
+
+SECONDS = 30.0
+
+
+def recipe(name: str, **tables: object) -> Recipe:
+    return parse(
+        {
+            "name": name,
+            "task": "sentiment",
+            "data": "starter:sentiment",
+            "backbone": "size:tiny",
+            "strategy": "full",
+            **tables,
+        }
+    )
+
+
+def until(holds: Callable[[], object], seconds: float = SECONDS) -> None:
+    """Wait until something holds; fail where it does not come to."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.01)
+
+
+def look(home: Home, run: Run) -> Run:
+    with open_store(home.store) as store:
+        found = runs.get(store, run.id)
+    assert found is not None
+    return found
+
+
+def until_state(home: Home, run: Run, *states: str) -> Run:
+    until(lambda: look(home, run).state in states)
+    return look(home, run)
+
+
+def processes(*words: str) -> list[int]:
+    """Return the pids of processes whose command line has all of these words."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and int(entry.name) != os.getpid() and has_words(int(entry.name), *words):
+            found.append(int(entry.name))
+    return found
+
+
+def has_words(pid: int, *words: str) -> bool:
+    try:
+        line = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace")
+    except OSError:
+        return False
+    return all(word in line for word in words)
+
+
+def kill(pid: int, number: int, *words: str) -> bool:
+    """Send a signal to a process if its command line still has these words."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return False
+    try:
+        if not has_words(pid, *words):
+            return False
+        signal.pidfd_send_signal(handle, number)
+        return True
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(handle)

@@ -1,0 +1,145 @@
+"""Who is alive: locks held in the kernel, never a pid on disk, a heartbeat or a clock.
+
+`claim` (flock) is taken by the dispatcher and inherited by the shepherd and, until it holds `life`, by the worker.
+`life` (a POSIX lock) is taken by the worker itself; a forked child does not inherit it, so it is free the moment the
+worker dies. A run is alive where either is held: the worker takes `life` before it lets go of `claim`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import struct
+import time
+from pathlib import Path
+
+_FLOCK = "hhqqi4x"
+"""struct flock of 64-bit Linux: type, whence, start, length, pid."""
+
+_own_lives: set[Path] = set()
+
+
+class Mutex:
+    """A lock on a file that one thread of one process holds at a time; it is waited for."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor = -1
+
+    def __enter__(self) -> Mutex:
+        self._descriptor = _open(self._path)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        os.close(self._descriptor)
+
+
+def take_claim(folder: Path, patience: float = 0.05) -> int | None:
+    """Take the claim of a run and return its descriptor, or None where a process of the run still holds it.
+
+    `patience` (seconds) outlasts those who only look: they hold the lock for some microseconds.
+    """
+    descriptor = _open(folder / "claim")
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                os.close(descriptor)
+                return None
+            time.sleep(0.001)
+
+
+def is_claim(folder: Path, descriptor: int) -> bool:
+    """Return whether `descriptor` is the open claim of this run."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(folder / "claim"))
+    except OSError:
+        return False
+
+
+def take_life(folder: Path) -> bool:
+    """Take the life of a run for this process until it ends; return False where another process has it.
+
+    Closing any descriptor of that file would drop the lock, so no other code opens it.
+    """
+    descriptor = _open(folder / "life")
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return False
+    _own_lives.add(folder.resolve())
+    return True
+
+
+def alive(folder: Path) -> bool:
+    """Return whether a process of this run lives: its shepherd, its worker, or one about to be."""
+    return _claimed(folder) or _life_holder(folder) is not None
+
+
+def worker_pid(folder: Path) -> int | None:
+    """Return the pid of the worker that holds `life` now, or None; never use it to send a signal."""
+    return _life_holder(folder) or None
+
+
+def signal_worker(folder: Path, number: signal.Signals) -> bool:
+    """Send a signal to the worker of a run; return False where it has none.
+
+    The lock names the worker and the pidfd pins it; asking again closes the gap in which a pid could be reused.
+    """
+    pid = worker_pid(folder)
+    if pid is None:
+        return False
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return False
+    try:
+        if worker_pid(folder) != pid:
+            return False
+        signal.pidfd_send_signal(handle, number)
+        return True
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(handle)
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+def _claimed(folder: Path) -> bool:
+    # Shared, so that two who look at the same time do not see each other.
+    try:
+        descriptor = os.open(folder / "claim", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+
+
+def _life_holder(folder: Path) -> int | None:
+    """Return the pid that holds `life` (0 where it is outside this pid namespace), or None."""
+    if folder.resolve() in _own_lives:
+        return os.getpid()
+    try:
+        descriptor = os.open(folder / "life", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    try:
+        question = struct.pack(_FLOCK, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
+        kind, _, _, _, pid = struct.unpack(_FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, question))
+        return None if kind == fcntl.F_UNLCK else max(pid, 0)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,178 @@
+"""What a person asks of the queue: submit, stop, resume, delete. `advance` makes it go on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import time
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from store import commands, points, runs
+from store.connection import Store, StoreError, is_current, open_store
+from store.runs import OPEN, Run
+from workbench.errors import WorkbenchError
+from workbench.paths import Home
+from workbench.supervision import folders, locks
+from workbench.supervision.dispatch import advance, conclude, dispatch_lock
+from workbench.supervision.slots import find_slots
+
+if TYPE_CHECKING:
+    from workbench.recipe import Recipe
+
+__all__ = ["advance", "delete", "resume", "stop", "submit"]
+
+RESUMABLE = ("paused", "stopped", "failed", "crashed", "lost")
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def submit(home: Home, recipe: Recipe, *, parent_id: int | None = None, grp: str | None = None) -> Run:
+    """Queue a run of this recipe, start it if a slot is free, and return its row.
+
+    `parent_id` is the run it follows from; `grp` a word shared by runs that are started to be compared.
+    """
+    _check_device(recipe)
+    home.create()
+    with dispatch_lock(home), _open(home) as store:
+        folders.settle(home, store)
+        if parent_id is not None and runs.get(store, parent_id) is None:
+            raise WorkbenchError("there is no such run to follow from", where=f"#{parent_id}")
+        uid, toml = new_uid(), recipe.to_toml()
+        folders.stage(home, uid, toml)
+        run_id = runs.create(
+            store,
+            recipe.flat(),
+            uid=uid,
+            name=unique_name(recipe.label, runs.names_like(store, recipe.label)),
+            task=recipe.task.name,
+            backbone=_short(recipe.backbone.name),
+            strategy=recipe.strategy.name,
+            dataset=recipe.dataset,
+            state="queued",
+            recipe=toml,
+            recipe_hash=recipe.hash(),
+            goal_key=f"eval/{recipe.goal}",
+            seed=recipe.seed,
+            host=platform.node(),
+            parent_id=parent_id,
+            grp=grp,
+        )
+        folders.publish(home, store, _fresh(store, run_id))
+    advance(home)
+    return _reread(home, run_id)
+
+
+def stop(home: Home, run: Run) -> str:
+    """End a queued run at once, or ask the worker of an active one to stop; return words for people."""
+    if run.active and not locks.alive(home.run_folder(run.uid)):
+        advance(home)
+    with _open(home) as store:
+        now = _fresh(store, run.id)
+        if now.state == "queued" and conclude(
+            store, now, "stopped", "user", "taken from the queue", since=("queued",), error=False
+        ):
+            return f"{_called(now)} was taken from the queue"
+        now = _fresh(store, run.id)
+        if not now.active:
+            raise WorkbenchError(f"it is not running: it is {now.state}", where=_called(now), hint=_next_step(now))
+        # The command first: a run may stop without having said `stopping`, but must not say so and never stop.
+        commands.ask(store, now.id, now.attempt, "stop")
+        runs.move(store, now.id, "stopping", since=("starting", "running"), attempt=now.attempt)
+    locks.signal_worker(home.run_folder(now.uid), signal.SIGUSR1)
+    return f"{_called(now)} was asked to stop; it saves a checkpoint first"
+
+
+def resume(home: Home, run: Run) -> Run:
+    """Queue a run that ended early for its next attempt, which goes on from the newest valid checkpoint."""
+    with _open(home) as store:
+        now = _fresh(store, run.id)
+        if now.state not in RESUMABLE:
+            raise WorkbenchError(f"it cannot be resumed: it is {now.state}", where=_called(now), hint=_next_step(now))
+        if not home.run_folder(now.uid).is_dir():
+            raise WorkbenchError(
+                "its folder is gone, and its checkpoints with it",
+                where=_called(now),
+                hint="Start its recipe again as a new run.",
+            )
+        points.unpack(store, now.id)
+        cleared = {"reason": None, "error": None, "exit_code": None, "ended": None, "slot": None}
+        if not runs.move(store, now.id, "queued", since=RESUMABLE, attempt=now.attempt, **cleared):
+            raise WorkbenchError("somebody else changed it just now", where=_called(now), hint="Look at it again.")
+    advance(home)
+    return _reread(home, run.id)
+
+
+def delete(home: Home, run: Run) -> None:
+    """Delete an ended run from the store and move its folder to the trash."""
+    with dispatch_lock(home), _open(home) as store:
+        folders.settle(home, store)
+        now = _fresh(store, run.id)
+        if now.state in OPEN:
+            raise WorkbenchError(
+                f"it cannot be deleted: it is {now.state}", where=_called(now), hint="Stop it first, then delete it."
+            )
+        if locks.alive(home.run_folder(now.uid)):
+            raise WorkbenchError(
+                "a process of it is still ending", where=_called(now), hint="Try again in a few seconds."
+            )
+        folders.withdraw(home, store, now)
+
+
+def new_uid() -> str:
+    """Return 26 letters and digits that sort by time, to the millisecond (a ULID: github.com/ulid/spec)."""
+    number = (time.time_ns() // 1_000_000 << 80) | int.from_bytes(os.urandom(10), "big")
+    return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def unique_name(label: str, taken: set[str]) -> str:
+    """Return the label, or the label with the first free number from 2 behind it."""
+    if label not in taken:
+        return label
+    return next(name for n in range(2, len(taken) + 3) if (name := f"{label}-{n}") not in taken)
+
+
+def _check_device(recipe: Recipe) -> None:
+    if recipe.hardware.device == "gpu" and not any(slot.on_gpu for slot in find_slots()):
+        raise WorkbenchError(
+            "no GPU is visible here",
+            where="hardware.device",
+            hint='Set hardware.device to "auto" or "cpu", or check `nvidia-smi` and CUDA_VISIBLE_DEVICES.',
+        )
+
+
+def _open(home: Home) -> Store:
+    try:
+        if is_current(home.store):
+            return open_store(home.store)
+    except StoreError as error:
+        raise WorkbenchError(str(error)) from error
+    raise WorkbenchError("there is no store of this version here yet", where=str(home.store), hint="Open `workbench`.")
+
+
+def _fresh(store: Store, run_id: int) -> Run:
+    run = runs.get(store, run_id)
+    if run is None:
+        raise WorkbenchError("there is no such run any more", where=f"#{run_id}")
+    return run
+
+
+def _reread(home: Home, run_id: int) -> Run:
+    with _open(home) as store:
+        return _fresh(store, run_id)
+
+
+def _short(backbone: str) -> str:
+    return PurePath(backbone).name if backbone.startswith("/") else backbone
+
+
+def _called(run: Run) -> str:
+    return f"#{run.id} {run.name}"
+
+
+def _next_step(run: Run) -> str:
+    if run.state in OPEN:
+        return "Wait until it has ended, or stop it first."
+    if run.state == "finished":
+        return "It did all its steps. To train on, start a new run from it with more epochs."
+    return "Resume it to go on from its newest checkpoint."

@@ -1,0 +1,166 @@
+"""The parent of one worker: it alone learns how the worker died, and then lets the queue go on.
+
+Started by the dispatcher as a script with `python -I -S`, standard library only. Its death changes nothing for the
+worker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from store import runs
+from store.connection import open_store
+from store.runs import ENDED, Run
+from workbench.paths import Home
+from workbench.supervision.dispatch import advance, conclude
+from workbench.supervision.environment import for_slot
+
+WORKER = "workbench.training.worker"
+LOG_TAIL = 65_536
+ERROR_LENGTH = 500
+
+
+@dataclass(frozen=True)
+class Charge:
+    """The attempt a shepherd looks after. `claim` is an inherited descriptor; `python` the worker's interpreter."""
+
+    home: Home
+    run_id: int
+    uid: str
+    attempt: int
+    claim: int
+    slot: str
+    device: str
+    python: str
+
+    @property
+    def folder(self) -> Path:
+        return self.home.run_folder(self.uid)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a worker ended: `code` as subprocess gives it, what the log said last, and whether memory ran out."""
+
+    code: int
+    last_line: str
+    out_of_memory: bool
+
+
+def look_after(charge: Charge) -> None:
+    """Start the worker, wait for it, record how it ended, and start the next run."""
+    try:
+        ending = carry_out(charge)
+        record(charge, ending)
+    finally:
+        # The claim also keeps the slot: it goes last, and before the queue is looked at.
+        os.close(charge.claim)
+        advance(charge.home)
+
+
+def carry_out(charge: Charge) -> Ending:
+    """Run the worker in a process group of its own, and leave nothing of that group behind."""
+    kills, log_start = oom_kills(), os.fstat(sys.stdout.fileno()).st_size
+    # Whoever sets this variable sets PATH and PYTHONPATH as well, and so decides what runs with or without it.
+    module = os.environ.get("WORKBENCH_WORKER_MODULE") or WORKER
+    worker = subprocess.Popen(
+        [charge.python, "-m", module, str(charge.folder), str(charge.attempt), str(charge.claim)],
+        env=for_slot(os.environ, charge.slot, charge.device),
+        stdin=subprocess.DEVNULL,
+        close_fds=True,
+        pass_fds=(charge.claim,),
+        process_group=0,
+        cwd="/",
+    )
+    # Not yet reaped, the worker keeps its number, so the group killed is its own.
+    os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(worker.pid, signal.SIGKILL)
+    code = worker.wait()
+    return Ending(code, last_line(charge.folder / "log.txt", log_start), oom_kills() > kills)
+
+
+def record(charge: Charge, ending: Ending) -> None:
+    """Write the exit code, and the state and cause where the worker did not come to write its own."""
+    with open_store(charge.home.store) as store:
+        run = runs.get(store, charge.run_id)
+        if run is None or run.attempt != charge.attempt:
+            return
+        state, reason, words = judge(ending, run)
+        if not conclude(store, run, state, reason, words, exit_code=ending.code):
+            ended = runs.get(store, charge.run_id)
+            if ended and ended.state in ENDED:
+                since = (ended.state,)
+                runs.move(store, run.id, ended.state, since=since, attempt=run.attempt, exit_code=ending.code)
+
+
+def judge(ending: Ending, run: Run) -> tuple[str, str, str]:
+    """Return state, reason and words for a worker that ended without giving its run a state."""
+    where = f"at step {run.step}" if run.step else "before its first step"
+    if ending.code < 0:
+        words = f"killed by {_signal_name(-ending.code)} {where}"
+        if -ending.code == signal.SIGKILL and ending.out_of_memory:
+            return "crashed", "host_oom", f"{words}: the machine ran out of memory"
+        return "crashed", "signal", words
+    if ending.code > 0:
+        return "failed", "code", ending.last_line or f"ended with exit code {ending.code} {where}"
+    return "crashed", "code", f"ended without saying so {where}"
+
+
+def oom_kills() -> int:
+    """Return how many processes the kernel has killed for want of memory since boot; 0 where it does not say."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/vmstat").read_text().splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
+
+
+def last_line(log: Path, start: int) -> str:
+    """Return the last line of a log that has words, looking no further back than byte `start`; nothing but text."""
+    try:
+        with log.open("rb") as stream:
+            end = stream.seek(0, os.SEEK_END)
+            stream.seek(max(start, end - LOG_TAIL))
+            lines = stream.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    shown = ("".join(char if char.isprintable() else " " for char in line).strip() for line in reversed(lines))
+    return next((line for line in shown if line), "")[:ERROR_LENGTH]
+
+
+def become_shepherd() -> None:
+    """Be deaf to the terminal, open to children's deaths, and private in what is written."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # Both are inherited through exec: with SIGCHLD ignored no parent learns how its child died.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def main(arguments: list[str]) -> None:
+    root, run_id, uid, attempt, claim, slot, device, python = arguments
+    become_shepherd()
+    look_after(Charge(Home(Path(root)), int(run_id), uid, int(attempt), int(claim), slot, device, python))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
