@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 
 from textual.content import Content
 
@@ -51,7 +52,7 @@ def read_key(recipe: Recipe) -> str:
 def plan_lines(plan: Plan, cells: int) -> Content:
     """Return the plan, the most important first."""
     if plan.problems:
-        return _join([(" ✗ ", "$text-error", line) for line in plan.problems])
+        return _join([(" ✗ ", "$text-error", line) for line in plan.problems], cells)
     lines: list[tuple[str, str, str]] = []
     if plan.error is not None:
         where = f"{plan.error.where}: " if plan.error.where else ""
@@ -66,14 +67,15 @@ def plan_lines(plan: Plan, cells: int) -> Content:
         lines.append(("   ", "", difference_words(plan.nearest)))
     if plan.report is not None:
         lines += [("   ", "$text-muted", _row(text, label, cells)) for text, label in plan.report.preview]
-    return _join(lines)
+    return _join(lines, cells)
 
 
 def _facts(plan: Plan) -> list[str]:
     report, recipe = plan.report, plan.recipe
     assert report is not None
-    lines = [f"{plural(report.updates, 'update')} over {plural(report.rows, 'row')}{_time(plan)}"]
-    lines.append(f"evaluated every {count(report.evaluation_every)} on {plural(report.validation_rows, 'row')}")
+    learned = f"{plural(report.updates, 'update')} over {plural(report.rows, 'row')}"
+    lines = [f"{learned}, evaluated every {count(report.evaluation_every)} on {count(report.validation_rows)}"]
+    lines += [f"takes {time}"] if (time := _time(plan)) else []
     if report.parameters is not None:
         random = " random" if recipe and recipe.starts_random else ""
         least = size(report.parameters * _ADAM_BYTES)
@@ -95,7 +97,7 @@ def _time(plan: Plan) -> str:
     run, apart = plan.nearest.run, plan.nearest.differences
     if run.step < 10 or not run.seconds or any(row.path.startswith(_SPEED) for row in apart):
         return ""
-    return f", about {duration(run.seconds / run.step * plan.report.updates)} at the pace of #{run.id}"
+    return f"about {duration(run.seconds / run.step * plan.report.updates)} at the pace of #{run.id}"
 
 
 def difference_words(nearest: Nearest) -> str:
@@ -121,10 +123,12 @@ def _row(text: str, label: str, cells: int) -> str:
     return f"{shown}  {plain(text, max(10, cells - len(shown) - 8))}"
 
 
-def _join(lines: Sequence[tuple[str, str, str]]) -> Content:
+def _join(lines: Sequence[tuple[str, str, str]], cells: int) -> Content:
+    """Return lines of (mark, style, text), each with its further lines under its first."""
     parts: list[tuple[str, str]] = []
     for mark, style, text in lines:
-        for index, line in enumerate(plain(text, newlines=True).split("\n")):
+        found = [part for line in plain(text, newlines=True).split("\n") for part in wrap(line, max(20, cells - 4))]
+        for index, line in enumerate(found):
             parts.append((mark if index == 0 else "   ", style))
-            parts.append((f"{line}\n", style if mark == "   " else ""))
+            parts.append((f"{line}\n", style if not mark.strip() else ""))
     return Content.assemble(*parts).rstrip()
