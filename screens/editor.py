@@ -4,44 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
 from screens.new_paths import completed
+from screens.widgets.line import Line
 from workbench.text import cut, plain, width
 
 Offers = Callable[[str], Sequence[str]]
 Check = Callable[[str], str]
-
-
-class Line(Input):
-    """An input whose tab completes and whose escape leaves."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "complete", "Complete", show=False),
-        Binding("escape", "leave", "Leave", show=False),
-    ]
-
-    @dataclass
-    class Tabbed(Message):
-        """Tab was pressed."""
-
-    @dataclass
-    class Left(Message):
-        """Escape was pressed."""
-
-    def action_complete(self) -> None:
-        self.post_message(self.Tabbed())
-
-    def action_leave(self) -> None:
-        self.post_message(self.Left())
 
 
 class Editor(Vertical):
@@ -51,8 +27,6 @@ class Editor(Vertical):
     Editor { height: auto; display: none; }
     Editor.-open { display: block; }
     Editor Static { height: 1; color: $text-muted; }
-    Editor Line { height: 1; border: none; padding: 0 1; background: $surface; }
-    Editor Line:focus { border: none; background: $surface-lighten-1; }
     Editor #editor-told.-wrong { color: $text-error; }
     """
 
@@ -75,9 +49,7 @@ class Editor(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Static(id="editor-asked")
-        line = Line(id="editor-line", compact=True)
-        line.cursor_blink = False
-        yield line
+        yield Line(id="editor-line")
         yield Static(id="editor-told")
 
     @property
