@@ -39,6 +39,14 @@ _FACES = {
 }  # fmt: skip
 
 KEYS: tuple[Key, ...] = (
+    # a chart
+    Key("log-y", "l", "log_y", "log y", "Logarithmic y axis, or linear", ("live",)),
+    Key("smooth", "m", "smooth", "smooth", "Smooth the training curve: none, some, much", ("live",)),
+    Key("series", "w", "series", "series", "Loss, score, rate or gradient norm", ("live",)),
+    Key("axis", "x", "axis", "axis", "Steps or time along the x axis", ("live",)),
+    Key("log", "enter", "open_log", "log", "Read the whole log of the run", ("live",)),
+    Key("previous", "left_square_bracket,left", "previous", "previous", "The run before", ("live",), shown=False),
+    Key("next", "right_square_bracket,right", "next", "next run", "The next run", ("live",), shown=False),
     # acting on runs
     Key("open", "enter", "open", "open", "Watch the run in Live", ("runs",)),
     Key("new", "n", "new", "new", "Set up a new run", ("runs", "live")),
@@ -50,14 +58,6 @@ KEYS: tuple[Key, ...] = (
     Key("stop", "s", "stop", "stop…", "Stop the run after this step; it can be resumed", ("live", "runs")),
     Key("resume", "u", "resume", "resume", "Go on from the newest checkpoint", ("live", "runs")),
     Key("delete", "d", "delete", "delete…", "Delete the run; its folder goes to the trash", ("runs",)),
-    # a chart
-    Key("log-y", "l", "log_y", "log y", "Logarithmic y axis, or linear", ("live",)),
-    Key("smooth", "m", "smooth", "smooth", "Smooth the training curve: none, some, much", ("live",)),
-    Key("series", "w", "series", "series", "Loss, score, rate or gradient norm", ("live",)),
-    Key("axis", "x", "axis", "axis", "Steps or time along the x axis", ("live",)),
-    Key("log", "enter", "open_log", "log", "Read the whole log of the run", ("live",)),
-    Key("previous", "left_square_bracket,left", "previous", "previous", "The run before", ("live",), shown=False),
-    Key("next", "right_square_bracket,right", "next", "next run", "The next run", ("live",), shown=False),
     Key("copy", "y", "copy", "copy", "Send the run's uid to the terminal's clipboard", ("runs", "live"), shown=False),
     # everywhere
     *(
@@ -72,10 +72,14 @@ KEYS: tuple[Key, ...] = (
     Key("quit", "q", "quit", "quit", "Leave; runs go on", ALL),
 )
 
+FIRST = {"live": ("stop", "resume")}
+"""Keys that stand before the others in the bottom line of a place."""
+
 
 def keys_of(place: str) -> list[Key]:
-    """Return the keys of a place in the order of the table."""
-    return [key for key in KEYS if place in key.places]
+    """Return the keys of a place in the order of the table, but what it is there for first."""
+    keys = [key for key in KEYS if place in key.places]
+    return sorted(keys, key=lambda key: key.id not in FIRST.get(place, ()))
 
 
 def bindings(place: str) -> list[BindingType]:
