@@ -81,6 +81,7 @@ class WorkbenchApp(App[str]):
         self.readonly = readonly
         self.marks: list[int] = []
         self.status = ""
+        self.now = time.time
         self.animation_level = "none"
         self.feed = news.Feed(home, self.post_message, readonly=readonly)
         self.pulse = Pulse(self.feed, self.post_message)

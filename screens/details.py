@@ -146,9 +146,9 @@ def _weight(item: tuple[str, object]) -> tuple[int, str]:
 
 def brief(run: Run, trace: Trace | None, *, stalled: bool = False) -> str:
     """Return a run in one line: what it does, how long it still takes, its best."""
-    parts = [run.name, doing_words(run, stalled=stalled)]
+    parts = [doing_words(run, stalled=stalled)]
     if run.state in ("failed", "crashed"):
-        parts = [run.name, f"{run.state}: {(run.error or 'no reason was recorded')}"]
+        parts = [f"{run.state}: {run.error or 'no reason was recorded'}"]
     if run.active:
         remaining = left(run, trace)
         parts += [epoch_words(run, trace), f"{duration(remaining)} left" if remaining is not None else ""]

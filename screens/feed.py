@@ -107,10 +107,18 @@ class Feed:
     `poll` is the whole of one look; a thread calls it four times a second and `post` carries the news.
     """
 
-    def __init__(self, home: Home, post: Callable[[Message], object], *, readonly: bool = False) -> None:
+    def __init__(
+        self,
+        home: Home,
+        post: Callable[[Message], object],
+        *,
+        readonly: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.home = home
         self.post = post
         self.readonly = readonly
+        self.clock = clock
         self.state = "opening"
         self.text = ""
         self.runs: dict[int, Run] = {}
@@ -147,24 +155,28 @@ class Feed:
         """Return the runs that are queued or active, newest first."""
         return [run for run in self.runs.values() if run.state in runs.OPEN]
 
-    def stalled(self, run: Run, now: float | None = None) -> bool:
+    def stalled(self, run: Run) -> bool:
         """Return whether a running run has made no step for 30 s of this process's own clock."""
-        _, since = self._progress.get(run.id, (run.step, time.monotonic()))
-        return run.state == "running" and (now or time.monotonic()) - since > STALLED_SECONDS
+        now = self.clock()
+        _, since = self._progress.get(run.id, (run.step, now))
+        return run.state == "running" and now - since > STALLED_SECONDS
 
     def _follow(self) -> None:
         while not self._ended.is_set():
-            pause = POLL_SECONDS
-            try:
-                self.poll()
-            except (StoreError, WorkbenchError, sqlite3.Error, OSError, subprocess.SubprocessError) as error:
-                self._lose(error)
-                pause = RETRY_SECONDS
-            except Exception as error:
-                self.post(Trouble(error))
-                pause = RETRY_SECONDS
-            self._wake.wait(pause)
+            self._wake.wait(self.look())
             self._wake.clear()
+
+    def look(self) -> float:
+        """Poll once, tell what is wrong, and return how many seconds to wait before the next look."""
+        try:
+            self.poll()
+        except (StoreError, WorkbenchError, sqlite3.Error, OSError, subprocess.SubprocessError) as error:
+            self._lose(error)
+            return RETRY_SECONDS
+        except Exception as error:
+            self.post(Trouble(error))
+            return RETRY_SECONDS
+        return POLL_SECONDS
 
     def poll(self) -> None:
         """Open the store where that is still to do, then fetch and announce what is new."""
@@ -229,7 +241,7 @@ class Feed:
         return True
 
     def _note_progress(self, known: dict[int, Run]) -> None:
-        now = time.monotonic()
+        now = self.clock()
         active = [run for run in known.values() if run.active]
         self._progress = {
             run.id: self._progress[run.id] if self._progress.get(run.id, (-1, 0))[0] == run.step else (run.step, now)

@@ -15,6 +15,7 @@ from workbench.text import ABSENT, count, cut, fit, number, plain, rate, size, w
 
 Lines = list[list[Part]]
 GIB = 2**30
+_LAYER_LINES = 6
 
 
 def side(run: Run, trace: Trace | None, cells: int, *, ascii: bool) -> dict[str, Lines]:
@@ -160,7 +161,13 @@ def _rate(group: dict[str, Any]) -> str:
 
 def _layers(trace: Trace, *, ascii: bool) -> Lines:
     lines: Lines = []
-    for names, one in _merged(trace):
+    merged = _merged(trace)
+    hidden = merged[_LAYER_LINES - 1 : -1] if len(merged) > _LAYER_LINES else []
+    for names, one in merged:
+        if hidden and one is hidden[0][1]:
+            lines.append([(f"  … {count(len(hidden))} more", "$text-muted")])
+        if any(one is other for _, other in hidden):
+            continue
         on = one["trainable"]
         dot = ("*" if ascii else "●") if on else ("." if ascii else "○")
         many = f" ({one['many']})" if one["many"] > 2 else ""

@@ -39,6 +39,43 @@ _FACES = {
 }  # fmt: skip
 
 KEYS: tuple[Key, ...] = (
+    # comparing
+    Key("next-tab", "right_square_bracket", "next_tab", "tab", "The next part", ("compare",)),
+    Key("previous-tab", "left_square_bracket", "previous_tab", "tab", "The part before", ("compare",), shown=False),
+    Key("hide", "space", "hide", "hide", "Hide or show the curve of the run", ("compare",)),
+    Key("baseline", "b", "baseline", "baseline", "Hold the others to this run", ("compare",)),
+    Key("settings", "a", "settings", "all settings", "Every setting, or only what differs", ("compare",)),
+    Key("copy-table", "y", "copy", "copy", "Send the table to the terminal's clipboard", ("compare",)),
+    Key("export", "e", "export", "export", "Write a CSV of it into the current folder", ("compare", "try")),
+    Key("look", "enter", "open", "open", "Watch the run in Live", ("compare",), shown=False),
+    Key("try-these", "t", "try", "try", "Try the models of these runs on a text", ("compare",), shown=False),
+    # a new run
+    Key("start", "ctrl+s", "start", "start", "Start the run", ("new",), priority=True),
+    Key("pick", "enter", "pick", "choose", "Take the choice, or change the setting", ("new",)),
+    Key("field", "tab,right_square_bracket", "next_field", "next", "The next part of the form", ("new",)),
+    Key("field-before", "shift+tab,left_square_bracket", "previous_field", "back", "The part before", ("new",), False),
+    Key("toml", "ctrl+e", "toml", "TOML", "Write the recipe as TOML, in your EDITOR", ("new",), priority=True),
+    Key("load", "ctrl+o", "load", "load…", "Begin with the settings of a run", ("new",), priority=True),
+    Key("defaults", "ctrl+r", "defaults", "defaults", "Put every setting back", ("new",), priority=True),
+    Key("cancel-check", "ctrl+x", "cancel_check", "end check", "End the check of the data", ("new",), shown=False),
+    # trying a model
+    Key("ask", "i", "ask", "type", "Type a text", ("try",)),
+    Key("add-model", "plus", "add_model", "add model", "Ask another run as well", ("try",)),
+    Key("drop-model", "minus", "drop_model", "drop", "Ask the last of the runs no more", ("try",)),
+    Key("random", "r", "random", "random", "A random text of the evaluation set, with its label", ("try",)),
+    Key("gold", "v", "gold", "right label", "Say which label is right for this text", ("try",)),
+    Key("keep", "space", "keep", "keep", "Keep this text in the history, or no more", ("try",)),
+    Key("again", "enter", "again", "ask again", "Ask this text again", ("try",), shown=False),
+    Key("cancel-ask", "ctrl+x", "cancel_ask", "cancel", "Wait no longer for the answer", ("try",), shown=False),
+    Key("copy-answers", "y", "copy", "copy", "Send the answers to the terminal's clipboard", ("try",)),
+    # a chart
+    Key("log-y", "l", "log_y", "log y", "Logarithmic y axis, or linear", ("live", "compare")),
+    Key("smooth", "m", "smooth", "smooth", "Smooth the training curve: none, some, much", ("live", "compare")),
+    Key("series", "w", "series", "series", "Loss, score, rate or gradient norm", ("live", "compare")),
+    Key("axis", "x", "axis", "axis", "Steps or time along the x axis", ("live", "compare")),
+    Key("log", "enter", "open_log", "log", "Read the whole log of the run", ("live",)),
+    Key("previous", "left_square_bracket,left", "previous", "previous", "The run before", ("live",), shown=False),
+    Key("next", "right_square_bracket,right", "next", "next run", "The next run", ("live",), shown=False),
     # acting on runs
     Key("open", "enter", "open", "open", "Watch the run in Live", ("runs",)),
     Key("new", "n", "new", "new", "Set up a new run", ("runs", "live")),
@@ -50,35 +87,6 @@ KEYS: tuple[Key, ...] = (
     Key("stop", "s", "stop", "stop…", "Stop the run after this step; it can be resumed", ("live", "runs")),
     Key("resume", "u", "resume", "resume", "Go on from the newest checkpoint", ("live", "runs")),
     Key("delete", "d", "delete", "delete…", "Delete the run; its folder goes to the trash", ("runs",)),
-    # comparing
-    Key("next-tab", "right_square_bracket", "next_tab", "tab", "The next part", ("compare",)),
-    Key("previous-tab", "left_square_bracket", "previous_tab", "tab", "The part before", ("compare",), shown=False),
-    Key("hide", "space", "hide", "hide", "Hide or show the curve of the run", ("compare",)),
-    Key("baseline", "b", "baseline", "baseline", "Hold the others to this run", ("compare",)),
-    Key("settings", "a", "settings", "all settings", "Every setting, or only what differs", ("compare",)),
-    Key("copy-table", "y", "copy", "copy", "Send the table to the terminal's clipboard", ("compare",)),
-    Key("export", "e", "export", "export", "Write results and settings as CSV into the current folder", ("compare",)),
-    Key("look", "enter", "open", "open", "Watch the run in Live", ("compare",), shown=False),
-    Key("try-these", "t", "try", "try", "Try the models of these runs on a text", ("compare",), shown=False),
-    # a new run
-    Key("start", "ctrl+s", "start", "start", "Start the run", ("new",), priority=True),
-    Key("pick", "enter", "pick", "choose", "Take the choice, or change the setting", ("new",)),
-    Key("field", "tab,right_square_bracket", "next_field", "next", "The next part of the form", ("new",)),
-    Key(
-        "field-before", "shift+tab,left_square_bracket", "previous_field", "before", "The part before", ("new",), False
-    ),
-    Key("toml", "ctrl+e", "toml", "TOML", "Write the recipe as TOML, in your EDITOR", ("new",), True, True),
-    Key("load", "ctrl+o", "load", "load…", "Begin with the settings of a run", ("new",), True, True),
-    Key("defaults", "ctrl+r", "defaults", "defaults", "Put every setting back to its default", ("new",), True, True),
-    Key("cancel-check", "ctrl+x", "cancel_check", "cancel check", "End the check of the data", ("new",), False),
-    # a chart
-    Key("log-y", "l", "log_y", "log y", "Logarithmic y axis, or linear", ("live", "compare")),
-    Key("smooth", "m", "smooth", "smooth", "Smooth the training curve: none, some, much", ("live", "compare")),
-    Key("series", "w", "series", "series", "Loss, score, rate or gradient norm", ("live", "compare")),
-    Key("axis", "x", "axis", "axis", "Steps or time along the x axis", ("live", "compare")),
-    Key("log", "enter", "open_log", "log", "Read the whole log of the run", ("live",)),
-    Key("previous", "left_square_bracket,left", "previous", "previous", "The run before", ("live",), shown=False),
-    Key("next", "right_square_bracket,right", "next", "next run", "The next run", ("live",), shown=False),
     Key("copy", "y", "copy", "copy", "Send the run's uid to the terminal's clipboard", ("runs", "live"), shown=False),
     # everywhere
     *(
@@ -93,10 +101,14 @@ KEYS: tuple[Key, ...] = (
     Key("quit", "q", "quit", "quit", "Leave; runs go on", ALL),
 )
 
+FIRST = {"live": ("stop", "resume")}
+"""Keys that stand before the others in the bottom line of a place."""
+
 
 def keys_of(place: str) -> list[Key]:
-    """Return the keys of a place in the order of the table."""
-    return [key for key in KEYS if place in key.places]
+    """Return the keys of a place in the order of the table, but what it is there for first."""
+    keys = [key for key in KEYS if place in key.places]
+    return sorted(keys, key=lambda key: key.id not in FIRST.get(place, ()))
 
 
 def bindings(place: str) -> list[BindingType]:

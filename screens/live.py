@@ -25,7 +25,7 @@ from store.events import Event
 from store.runs import OPEN, Run
 
 Value = TypeVar("Value")
-SIDE = ("evals", "gpu", "host", "optimiser", "layers")
+SIDE = ("evals", "optimiser", "layers", "gpu", "host")
 LEVELS = {"warning": "warn", "error": "bad"}
 
 
@@ -99,7 +99,7 @@ class LiveScreen(PlaceScreen):
 
     def show_run(self, run: Run) -> None:
         """Show everything of a run, each part painted only where it changed."""
-        trace, now, stalled = self.feed.traces.get(run.id), time.time(), self.feed.stalled(run)
+        trace, now, stalled = self.feed.traces.get(run.id), self.workbench.now(), self.feed.stalled(run)
         ascii_only, cells, wide = self.workbench.ascii, self.size.width - 2, self.size.width >= 110
         lines = header.head_lines(run, trace, now, cells, wide=wide, stalled=stalled, ascii=ascii_only)
         self.query_one("#head", Words).show(lines)

@@ -48,6 +48,7 @@ class PlaceScreen(Screen[None]):
     """A place. It sets PLACE and BINDINGS, composes in `compose_place`, and overrides the `show_…` it cares for."""
 
     PLACE: ClassVar[str] = "runs"
+    AUTO_FOCUS: ClassVar[str | None] = None
 
     @property
     def workbench(self) -> WorkbenchApp:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import ClassVar
 
 from textual import on
@@ -33,13 +32,17 @@ class RunsScreen(PlaceScreen):
     PLACE = "runs"
     BINDINGS: ClassVar[list[BindingType]] = bindings("runs")
     CSS_PATH = "runs.tcss"
+    AUTO_FOCUS = "#table"
 
     def __init__(self) -> None:
         super().__init__()
         self.listing = Listing()
 
     def compose_place(self) -> ComposeResult:
-        yield Input(placeholder="words that must all occur", id="filter", compact=True, select_on_focus=False)
+        with Horizontal(id="filter-line"):
+            yield Words(id="filter-sign")
+            yield Input(placeholder="words that must all occur", id="filter", compact=True, select_on_focus=False)
+            yield Words(id="filter-count")
         yield Table(COLUMNS, empty="reading the store …", id="table")
         yield Heading(id="name")
         with Vertical(id="detail"):
@@ -50,7 +53,7 @@ class RunsScreen(PlaceScreen):
 
     def on_mount(self) -> None:
         self.query_one("#filter", Input).cursor_blink = False
-        self.query_one(Table).focus()
+        self.query_one("#filter-sign", Words).show([[("/", "bold")]])
         self.set_interval(10.0, self.show_runs)
 
     @property
@@ -62,10 +65,11 @@ class RunsScreen(PlaceScreen):
     def show_runs(self) -> None:
         if not self.is_current or self.feed.state != "ready":
             return
-        rows = self.listing.rows(self.feed, time.time(), self.workbench.marks, ascii=self.workbench.ascii)
+        rows = self.listing.rows(self.feed, self.workbench.now(), self.workbench.marks, ascii=self.workbench.ascii)
         table = self.query_one(Table)
         table.set_columns(self.listing.columns(next(iter(self.feed.runs), 0)))
         table.set_rows(rows, empty=self._say_empty())
+        self.query_one("#filter-count", Words).show([[(f"{len(rows)} of {len(self.feed.runs)}", "$text-muted")]])
         self.show_detail()
 
     def _say_empty(self) -> str:
@@ -82,7 +86,7 @@ class RunsScreen(PlaceScreen):
         """Show the run under the cursor, and have the feed follow it."""
         run = self.run
         self.show_keys()
-        self.query_one("#detail").display = self.query_one("#name").display = run is not None
+        self.set_class(run is not None, "-run")
         if run is None:
             return
         self.feed.watch(run.id)
@@ -105,7 +109,7 @@ class RunsScreen(PlaceScreen):
         return f"like #{nearest.run_id} but " + ", ".join(changes) if changes else f"same settings as #{nearest.run_id}"
 
     def _facts(self, run: Run, trace: Trace | None) -> list[list[Part]]:
-        pairs = details.facts(run, trace, time.time(), stalled=self.feed.stalled(run))
+        pairs = details.facts(run, trace, self.workbench.now(), stalled=self.feed.stalled(run))
         lines: list[list[Part]] = [[(fit(label, 9), "$text-muted"), (words, "")] for label, words in pairs]
         for words in details.cause_lines(run):
             lines.append([(words, "$error" if words.startswith("next") is False else "")])
@@ -173,7 +177,8 @@ class RunsScreen(PlaceScreen):
         self.show_runs()
 
     def action_filter(self) -> None:
-        self.query_one("#filter", Input).add_class("-open").focus()
+        self.add_class("-filter")
+        self.query_one("#filter", Input).focus()
 
     @on(Input.Changed, "#filter")
     def filter_runs(self, event: Input.Changed) -> None:
@@ -183,15 +188,15 @@ class RunsScreen(PlaceScreen):
     @on(Input.Submitted, "#filter")
     def leave_filter(self) -> None:
         field = self.query_one("#filter", Input)
-        field.set_class(bool(field.value), "-open")
+        self.set_class(bool(field.value), "-filter")
         self.query_one(Table).focus()
 
     def action_back(self) -> None:
         """Leave the filter, else the marks, else stay."""
         field = self.query_one("#filter", Input)
-        if field.has_class("-open"):
+        if field.value or self.has_class("-filter"):
             field.value = ""
-            field.remove_class("-open")
+            self.remove_class("-filter")
             self.query_one(Table).focus()
         elif self.workbench.marks:
             self.workbench.marks = []

@@ -30,9 +30,8 @@ class TopLine(Widget):
             self.refresh()
 
     def render(self) -> Content:
-        parts: list[Content | str | tuple[str, str]] = []
-        if self.size.width >= 110:
-            parts.append((" workbench  ", "$secondary"))
+        wide = self.size.width >= 110
+        parts: list[Content | str | tuple[str, str]] = [(" workbench  " if wide else " ", "$secondary")]
         for number, (place, name) in enumerate(PLACES.items(), 1):
             here = place == self.place
             parts.append((f"[{number} {name}]" if here else f" {number} {name} ", "bold $foreground" if here else ""))
@@ -41,7 +40,7 @@ class TopLine(Widget):
         return Content.assemble(left, "  ", (fit(cut(self.status, room), room - 1, "right") if room > 1 else "", ""))
 
     def on_click(self, event: events.Click) -> None:
-        column = 12 if self.size.width >= 110 else 0
+        column = 12 if self.size.width >= 110 else 1
         for place, name in PLACES.items():
             column += len(name) + 4
             if event.x < column:
