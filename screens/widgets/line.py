@@ -10,6 +10,8 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
 
+from workbench.text import plain
+
 
 class Line(Input):
     """One line to type on: enter submits, tab and escape tell, nothing blinks.
@@ -43,6 +45,10 @@ class Line(Input):
     def __init__(self, placeholder: str = "", id: str | None = None) -> None:
         super().__init__(placeholder=placeholder, compact=True, id=id)
         self.cursor_blink = False
+
+    def validate_value(self, value: str) -> str:
+        """Keep what a terminal would obey out of the line, however it came there."""
+        return plain(value)
 
     async def _on_key(self, event: events.Key) -> None:
         bound = self._bindings.key_to_bindings.get(event.key)
