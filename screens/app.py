@@ -51,6 +51,12 @@ def _new() -> Screen[Any]:
     return NewScreen()
 
 
+def _try() -> Screen[Any]:
+    from screens.trial import TryScreen
+
+    return TryScreen()
+
+
 def _empty(place: str) -> Callable[[], Screen[Any]]:
     from screens.place import places_of
 
@@ -64,7 +70,7 @@ class WorkbenchApp(App[str]):
     """
 
     CSS_PATH = "app.tcss"
-    MODES = {"runs": _runs, "new": _new, "live": _live, "compare": _compare, "try": _empty("try")}
+    MODES = {"runs": _runs, "new": _new, "live": _live, "compare": _compare, "try": _try}
     DEFAULT_MODE = "runs"
     HORIZONTAL_BREAKPOINTS = [(0, "-cramped"), (60, "-narrow"), (110, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (15, "-short"), (30, "-tall")]

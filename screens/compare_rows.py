@@ -200,8 +200,8 @@ def notice_lines(comparison: Comparison, cells: int) -> Content:
     return Content.assemble(*parts).rstrip()
 
 
-def free_file(folder: Path, run_ids: Sequence[int]) -> Path:
+def free_file(folder: Path, run_ids: Sequence[int], what: str = "compare") -> Path:
     """Return a name in `folder` that nothing has yet: compare-31-30.csv, then compare-31-30-2.csv."""
-    stem = "compare-" + "-".join(map(str, run_ids[:6]))
+    stem = "-".join([what, *map(str, run_ids[:6])])
     numbered = (folder / (f"{stem}.csv" if n == 1 else f"{stem}-{n}.csv") for n in range(1, 1000))
     return next((path for path in numbered if not path.exists()), folder / f"{stem}-last.csv")

@@ -17,20 +17,20 @@ from workbench.paths import Home
 class Answering(Protocol):
     """What is needed of the client of the inference host."""
 
-    def answer(self, run: Run, texts: list[str], *, timeout: float = 120) -> Sequence[Any]: ...
-
-    def loaded(self) -> list[int]: ...
+    def answer(
+        self, run: Run, texts: Sequence[str], *, timeout: float = 120, cancelled: Callable[[], bool] = ...
+    ) -> Sequence[Any]: ...
 
     def close(self) -> None: ...
 
 
 @dataclass
 class Loading(Message):
-    """A run's model is being loaded, or asked where it is loaded already."""
+    """A run is being asked; its model has to be loaded where it is asked for the first time."""
 
     question: int
     run_id: int
-    loaded: bool
+    first: bool
 
 
 @dataclass
@@ -40,7 +40,8 @@ class Answered(Message):
     question: int
     run_id: int
     output: Mapping[str, Any] | None
-    ms: float
+    ms: float = 0.0
+    step: int | None = None
     problem: str = ""
 
 
@@ -67,6 +68,7 @@ class Asker:
         self._client: Answering | None = None
         self._turn = threading.Lock()
         self._closed = False
+        self._met: set[int] = set()
 
     def ask(self, question: int, runs: Sequence[Run], text: str, cancelled: Callable[[], bool]) -> None:
         """Ask the runs one after another; blocks, so call it in a thread."""
@@ -74,20 +76,21 @@ class Asker:
             for run in runs:
                 if cancelled() or self._closed:
                     return
-                self.post(self._one(question, run, text))
+                self.post(self._one(question, run, text, cancelled))
             self.post(AllAnswered(question))
 
-    def _one(self, question: int, run: Run, text: str) -> Answered:
+    def _one(self, question: int, run: Run, text: str, cancelled: Callable[[], bool]) -> Answered:
         try:
             if self._client is None:
                 self._client = open_client(self.home)
-            self.post(Loading(question, run.id, run.id in self._client.loaded()))
-            answer = self._client.answer(run, [text])[0]
-            return Answered(question, run.id, answer.output, answer.ms)
+            self.post(Loading(question, run.id, run.id not in self._met))
+            answer = self._client.answer(run, [text], cancelled=cancelled)[0]
+            self._met.add(run.id)
+            return Answered(question, run.id, answer.output, answer.ms, answer.step)
         except WorkbenchError as error:
-            return Answered(question, run.id, None, 0.0, f"{error.what} {error.hint}".strip())
+            return Answered(question, run.id, None, problem=f"{error.what}. {error.hint}" if error.hint else error.what)
         except Exception as error:
-            return Answered(question, run.id, None, 0.0, f"{type(error).__name__}: {error}")
+            return Answered(question, run.id, None, problem=f"{type(error).__name__}: {error}")
 
     def close(self) -> None:
         """End the host, and with it a question that is still out."""

@@ -27,6 +27,7 @@ class Reply:
     name: str
     output: Mapping[str, Any] | None = None
     ms: float = 0.0
+    step: int | None = None
     problem: str = ""
     waiting: str = ""
 
@@ -117,7 +118,8 @@ def piece_words(reply: Reply) -> str:
 def piece_title(reply: Reply) -> str:
     """Return whose pieces they are and how many."""
     tokens = reply.output.get("tokens") if reply.output else None
-    return f"tokens of #{reply.run_id}" + (f" · {count(tokens)}" if isinstance(tokens, int) else "")
+    at = f" at step {count(reply.step)}" if reply.step is not None else ""
+    return f"tokens of #{reply.run_id}{at}" + (f" · {count(tokens)}" if isinstance(tokens, int) else "")
 
 
 def history_columns(run_ids: Sequence[int]) -> list[Column]:
@@ -180,4 +182,3 @@ def history_csv(trials: Sequence[Trial]) -> str:
 
 def _harmless(text: str) -> str:
     return f"'{text}" if text[:1] in tuple("=+-@") else text
-
