@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -18,7 +17,6 @@ from screens.compare_rows import (
     View,
     chart_title,
     detail_words,
-    free_file,
     metrics_of,
     nothing_marked,
     notice_lines,
@@ -29,6 +27,7 @@ from screens.compare_rows import (
     setting_columns,
     setting_rows,
 )
+from screens.export import write_new
 from screens.keys import bindings
 from screens.place import PlaceScreen
 from screens.widgets.chart import Chart
@@ -67,12 +66,10 @@ class CompareScreen(PlaceScreen):
         self.run_ids: tuple[int, ...] = ()
         self.baseline: int | None = None
         self.comparison: Comparison | None = None
-        self.view = View()
-        self.every_setting = False
-        self.tab = "chart"
+        self.view, self.tab = View(), "chart"
+        self.every_setting = self._due = False
         self._seen: tuple[object, ...] = ()
         self._read_at = 0.0
-        self._due = False
 
     def compose_place(self) -> ComposeResult:
         yield Steps(TABS, id="tabs")
@@ -85,8 +82,6 @@ class CompareScreen(PlaceScreen):
             yield Heading("settings that differ", "a: show all", id="settings-heading")
             yield Table(empty="no setting differs", id="settings")
             yield Static(id="notices")
-
-    # what is compared
 
     def arrive(self, run_ids: tuple[int, ...]) -> None:
         self._take(run_ids)
@@ -125,8 +120,6 @@ class CompareScreen(PlaceScreen):
         if run_id in self.run_ids:
             self.draw_chart()
 
-    # reading the store
-
     def _refresh_soon(self) -> None:
         """Read now, or as soon as the last reading is two seconds old: a running run changes four times a second."""
         if self._due:
@@ -159,8 +152,6 @@ class CompareScreen(PlaceScreen):
             self.comparison = event.comparison
             self.show_comparison(event.problem)
 
-    # showing
-
     def show_comparison(self, problem: str = "") -> None:
         """Fill the tables from the comparison read last."""
         comparison = self.comparison
@@ -186,9 +177,12 @@ class CompareScreen(PlaceScreen):
         lines = detail_words(self.comparison, run_id) if self.comparison and run_id is not None else [""]
         self.query_one("#detail", Static).update(Content("\n".join(f" {line}" for line in lines)))
 
+    def _metrics(self) -> list[str]:
+        return metrics_of(self.feed.traces, self.comparison.goal_key if self.comparison else None)
+
     def draw_chart(self) -> None:
         """Draw the curves that are shown, of the metric chosen or the first there is."""
-        metrics = metrics_of(self.feed.traces, self.comparison.goal_key if self.comparison else None)
+        metrics = self._metrics()
         if self.view.metric not in metrics and metrics:
             self.view = replace(self.view, metric=metrics[0])
         names = {run_id: run.name for run_id, run in self.feed.runs.items()}
@@ -224,8 +218,6 @@ class CompareScreen(PlaceScreen):
         self.lay_out()
         self.query_one("#settings" if tab == "settings" and self.has_class("-tabs") else "#results").focus()
 
-    # keys
-
     def why_not(self, action: str) -> str | None:
         on_chart = ("series", "axis", "log_y", "smooth", "baseline", "settings", "copy", "export", "hide")
         if len(self.run_ids) < 2 and action in on_chart:
@@ -243,8 +235,7 @@ class CompareScreen(PlaceScreen):
         self.draw_chart()
 
     def action_series(self) -> None:
-        metrics = metrics_of(self.feed.traces, self.comparison.goal_key if self.comparison else None)
-        if metrics:
+        if metrics := self._metrics():
             place = metrics.index(self.view.metric) if self.view.metric in metrics else -1
             self._look(replace(self.view, metric=metrics[(place + 1) % len(metrics)]))
 
@@ -277,11 +268,11 @@ class CompareScreen(PlaceScreen):
         if self.has_class("-tabs"):
             self._open_tab("settings")
 
-    def action_next_tab(self) -> None:
-        self._open_tab(TABS[(TABS.index(self.tab) + 1) % len(TABS)])
+    def action_next_tab(self, by: int = 1) -> None:
+        self._open_tab(TABS[(TABS.index(self.tab) + by) % len(TABS)])
 
     def action_previous_tab(self) -> None:
-        self._open_tab(TABS[(TABS.index(self.tab) - 1) % len(TABS)])
+        self.action_next_tab(-1)
 
     @on(Table.Chosen, "#results")
     def action_open(self) -> None:
@@ -301,14 +292,11 @@ class CompareScreen(PlaceScreen):
             self.workbench.say("The table was sent to the terminal's clipboard; e writes it to a file")
 
     def action_export(self) -> None:
-        """Write results and settings as CSV into the current folder, never over a file."""
         if self.comparison is None:
             return
-        path = free_file(Path.cwd(), self.run_ids)
         try:
-            with path.open("x", encoding="utf-8", newline="") as file:
-                file.write(as_csv(self.comparison))
-        except OSError as error:
-            self.workbench.say(f"cannot write {path}: {error.strerror}", "error")
-            return
-        self.workbench.say(f"Written: {path}")
+            path = write_new("compare", self.run_ids, as_csv(self.comparison))
+        except WorkbenchError as error:
+            self.workbench.report(error)
+        else:
+            self.workbench.say(f"Written: {path}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from textwrap import wrap
 
 from textual.content import Content
@@ -198,10 +197,3 @@ def notice_lines(comparison: Comparison, cells: int) -> Content:
         parts += [(" ! ", "$text-warning"), (first + "\n", "")]
         parts += [(f"   {line}\n", "") for line in others]
     return Content.assemble(*parts).rstrip()
-
-
-def free_file(folder: Path, run_ids: Sequence[int], what: str = "compare") -> Path:
-    """Return a name in `folder` that nothing has yet: compare-31-30.csv, then compare-31-30-2.csv."""
-    stem = "-".join([what, *map(str, run_ids[:6])])
-    numbered = (folder / (f"{stem}.csv" if n == 1 else f"{stem}-{n}.csv") for n in range(1, 1000))
-    return next((path for path in numbered if not path.exists()), folder / f"{stem}-last.csv")

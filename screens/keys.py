@@ -46,7 +46,7 @@ KEYS: tuple[Key, ...] = (
     Key("baseline", "b", "baseline", "baseline", "Hold the others to this run", ("compare",)),
     Key("settings", "a", "settings", "all settings", "Every setting, or only what differs", ("compare",)),
     Key("copy-table", "y", "copy", "copy", "Send the table to the terminal's clipboard", ("compare",)),
-    Key("export", "e", "export", "export", "Write a CSV of it into the current folder", ("compare", "try")),
+    Key("export", "e", "export", "export", "Write a CSV of it into the current folder", ("compare",)),
     Key("look", "enter", "open", "open", "Watch the run in Live", ("compare",), shown=False),
     Key("try-these", "t", "try", "try", "Try the models of these runs on a text", ("compare",), shown=False),
     # a new run
@@ -66,7 +66,8 @@ KEYS: tuple[Key, ...] = (
     Key("gold", "v", "gold", "right label", "Say which label is right for this text", ("try",)),
     Key("keep", "space", "keep", "keep", "Keep this text in the history, or no more", ("try",)),
     Key("again", "enter", "again", "ask again", "Ask this text again", ("try",), shown=False),
-    Key("cancel-ask", "ctrl+x", "cancel_ask", "cancel", "Wait no longer for the answer", ("try",), shown=False),
+    Key("cancel-ask", "ctrl+x", "cancel_ask", "cancel", "Wait no longer for the answer", ("try",), False, True),
+    Key("export-history", "e", "export", "export", "Write the history as CSV into the current folder", ("try",)),
     Key("copy-answers", "y", "copy", "copy", "Send the answers to the terminal's clipboard", ("try",)),
     # a chart
     Key("log-y", "l", "log_y", "log y", "Logarithmic y axis, or linear", ("live", "compare")),

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from textual import events, on, work
 from textual.app import ComposeResult, SuspendNotSupported
-from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
@@ -16,31 +15,10 @@ from screens.editor import Editor
 from screens.keys import bindings
 from screens.new_check import PlanPanel
 from screens.new_dialogs import PickRun, WriteToml, edit_in, editor_command
-from screens.new_form import (
-    Draft,
-    data_fields,
-    find,
-    first_draft,
-    from_recipe,
-    from_toml,
-    recipe_of,
-    setting_fields,
-    step_choice,
-)
-from screens.new_options import (
-    TYPED,
-    backbone_options,
-    choice_hint,
-    entries_of,
-    offers_for,
-    setting_hint,
-    strategy_options,
-    task_options,
-    wrong,
-)
+from screens.new_fields import Fields
+from screens.new_form import Draft, find, first_draft, from_recipe, from_toml, recipe_of
+from screens.new_options import offers_for, wrong
 from screens.place import PlaceScreen
-from screens.widgets.form import Form
-from screens.widgets.picker import Picker
 from screens.widgets.steps import Steps
 from store.runs import Run
 from workbench.catalog import BackboneCard, backbones
@@ -75,21 +53,12 @@ class NewScreen(PlaceScreen):
     def __init__(self) -> None:
         super().__init__()
         self.draft = first_draft(None, [])
-        self.cards: Sequence[BackboneCard] = []
         self.step = "task"
         self._touched = self._starting = self._begun = False
 
     def compose_place(self) -> ComposeResult:
         yield Steps([name.title() for name in STEPS], id="steps")
-        with Vertical(id="form"):
-            with Horizontal(id="choices"):
-                yield Picker("Task", id="task")
-                yield Picker("Backbone", filterable=True, id="backbone")
-                yield Picker("Strategy", id="strategy")
-            yield Form("Data", id="data")
-            with Horizontal(id="lower"):
-                yield Form("Settings", "* changed", id="settings")
-                yield PlanPanel(self.workbench.home, id="plan-area")
+        yield Fields(self.workbench.home, id="form")
         yield Static(id="hint")
         yield Editor(id="editor")
 
@@ -118,9 +87,9 @@ class NewScreen(PlaceScreen):
 
     @on(CardsRead)
     def take_cards(self, event: CardsRead) -> None:
-        self.cards = event.cards
+        self.query_one(Fields).cards = event.cards
         if self._touched:
-            self.show_form()
+            self.query_one(Fields).show(self.draft)
         else:
             self._begin_with(event.cards)
 
@@ -135,26 +104,18 @@ class NewScreen(PlaceScreen):
         """Take a draft over, show it, and find out what it means."""
         self._touched = self._touched or touched
         self.draft = draft
-        self.show_form()
+        self.query_one(Fields).show(draft)
         self.query_one(PlanPanel).consider(draft)
 
     # showing
 
-    def show_form(self) -> None:
-        """Show the draft in every part of the form."""
-        draft, long, problems = self.draft, self.has_class("-steps"), self.draft.problems()
-        options = {
-            "task": task_options(long),
-            "backbone": backbone_options(self.cards, draft),
-            "strategy": strategy_options(long),
-        }
-        for name, listed in options.items():
-            picker = self.query_one(f"#{name}", Picker)
-            picker.set_options(listed)
-            picker.pick(str(draft.get(f"{name}.name")))
-        self.query_one("#data", Form).set_entries(entries_of(data_fields(draft), problems))
-        self.query_one("#settings", Form).set_entries(entries_of(setting_fields(draft), problems))
-        self.show_hint()
+    @on(Fields.Hinted)
+    def show_hint(self, event: Fields.Hinted) -> None:
+        self.query_one("#hint", Static).update(Content(f" {event.words}"))
+
+    @on(Fields.Refused)
+    def show_refusal(self, event: Fields.Refused) -> None:
+        self.workbench.say(event.words, "warning")
 
     @on(PlanPanel.Changed)
     def show_steps(self) -> None:
@@ -164,22 +125,11 @@ class NewScreen(PlaceScreen):
         self.query_one(Steps).show(self.step.title(), marks, "" if refusal else "^s starts it")
         self.show_keys()
 
-    @on(Picker.Highlighted)
-    @on(Form.Highlighted)
-    def show_hint(self) -> None:
-        """Say what the thing under the cursor is for."""
-        focused, words = self.focused, ""
-        if isinstance(focused, Picker):
-            words = choice_hint(str(focused.id), focused.cursor_value, self.cards)
-        elif isinstance(focused, Form) and focused.cursor_key:
-            words = setting_hint(find(self.draft, focused.cursor_key))
-        self.query_one("#hint", Static).update(Content(f" {words}"))
-
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         if event.widget.id in STEPS:
             self.step = str(event.widget.id)
             self.show_steps()
-        self.show_hint()
+        self.query_one(Fields).hint()
 
     def on_resize(self, event: events.Resize) -> None:
         self.lay_out()
@@ -193,7 +143,8 @@ class NewScreen(PlaceScreen):
         for name in STEPS:
             self.set_class(stepwise and name == self.step, f"-{name}")
         if before != stepwise:
-            self.show_form()
+            self.query_one(Fields).long = stepwise
+            self.query_one(Fields).show(self.draft)
         self.show_steps()
 
     # moving
@@ -222,41 +173,16 @@ class NewScreen(PlaceScreen):
 
     # choosing
 
-    @on(Picker.Picked)
-    def choose(self, event: Picker.Picked) -> None:
-        if event.value == TYPED:
-            self.show_form()
-            self.ask("backbone.name")
-        else:
-            self.set_draft(self.draft.choose(f"{event.picker.id}.name", event.value))
+    @on(Fields.Changed)
+    def take_change(self, event: Fields.Changed) -> None:
+        self.set_draft(event.draft)
+        if event.chosen:
             self.action_next_field()
 
-    @on(Picker.Refused)
-    def refuse(self, event: Picker.Refused) -> None:
-        self.workbench.say(f"{event.value}: {event.reason}", "warning")
-
-    @on(Form.Asked)
-    def change(self, event: Form.Asked) -> None:
-        entry = find(self.draft, event.key)
-        if entry.choices:
-            self.set_draft(step_choice(self.draft, entry, 1))
-        else:
-            self.ask(event.key)
-
-    @on(Form.Stepped)
-    def step_through(self, event: Form.Stepped) -> None:
-        entry = find(self.draft, event.key)
-        if entry.choices:
-            self.set_draft(step_choice(self.draft, entry, event.by))
-
-    @on(Form.Reset)
-    def reset(self, event: Form.Reset) -> None:
-        if event.key != "data.train":
-            self.set_draft(self.draft.without(event.key))
-
-    def ask(self, path: str) -> None:
+    @on(Fields.Typing)
+    def ask(self, event: Fields.Typing) -> None:
         """Open the line on which a setting is typed."""
-        entry, runs = find(self.draft, path), list(self.feed.runs.values())
+        path, entry, runs = event.path, find(self.draft, event.path), list(self.feed.runs.values())
         value = "" if entry.value is None or path == "backbone.name" else entry.shown
         check = lambda typed: wrong(self.draft, path, typed)  # noqa: E731
         self.query_one(Editor).ask(path, entry.label, entry.help, value, check, offers_for(path, runs))

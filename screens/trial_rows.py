@@ -13,7 +13,7 @@ from textual.content import Content
 from screens.widgets.table import Cell, Column, Row
 from store.runs import Run
 from store.trials import Trial
-from workbench.text import ABSENT, bar, count, cut, fit, plain, table
+from workbench.text import ABSENT, bar, count, cut, fit, plain, table, width
 
 _NAME, _TOP, _MS = 22, 14, 7
 _LONGEST_BAR, _SHORTEST_BAR = 20, 4
@@ -182,3 +182,12 @@ def history_csv(trials: Sequence[Trial]) -> str:
 
 def _harmless(text: str) -> str:
     return f"'{text}" if text[:1] in tuple("=+-@") else text
+
+
+def two_lines(text: str, cells: int) -> str:
+    """Return a text in at most two lines of words."""
+    room = max(10, cells - 2)
+    if width(text) <= room:
+        return text
+    head = cut(text, room).removesuffix("…").rpartition(" ")[0] or cut(text, room)
+    return f"{head}\n {cut(text[len(head) :].strip(), room)}"
