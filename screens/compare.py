@@ -174,7 +174,7 @@ class CompareScreen(PlaceScreen):
     def show_detail(self) -> None:
         """Say how the run under the cursor differs from the baseline."""
         run_id = self._cursor_run()
-        lines = detail_words(self.comparison, run_id) if self.comparison and run_id is not None else [""]
+        lines = detail_words(self.comparison, run_id) if self.comparison and run_id is not None else []
         self.query_one("#detail", Static).update(Content("\n".join(f" {line}" for line in lines)))
 
     def _metrics(self) -> list[str]:
@@ -200,7 +200,7 @@ class CompareScreen(PlaceScreen):
         stacked = columns >= _LEAST_STACKED[0] and lines >= _LEAST_STACKED[1]
         self.set_class(not stacked, "-tabs")
         for tab in TABS:
-            self.set_class(not stacked and tab == self.tab, f"-{tab}")
+            self.set_class(tab == self.tab, f"-{tab}")
         results, settings = self.query_one("#results", Table), self.query_one("#settings", Table)
         rows = max(1, results.rows_count) + 1
         results.styles.height = min(rows, 7) if stacked or self.tab == "chart" else min(rows, max(4, lines // 2))
@@ -210,7 +210,8 @@ class CompareScreen(PlaceScreen):
         if self.comparison:
             self.query_one("#notices", Static).update(notice_lines(self.comparison, columns))
 
-    def on_steps_pressed(self, event: Steps.Pressed) -> None:
+    @on(Steps.Pressed)
+    def open_pressed(self, event: Steps.Pressed) -> None:
         self._open_tab(event.name)
 
     def _open_tab(self, tab: str) -> None:
@@ -222,9 +223,8 @@ class CompareScreen(PlaceScreen):
         on_chart = ("series", "axis", "log_y", "smooth", "baseline", "settings", "copy", "export", "hide")
         if len(self.run_ids) < 2 and action in on_chart:
             return "nothing is compared yet: mark two runs in Runs with space"
-        if self.comparison is None and action in ("copy", "export", "baseline", "hide"):
-            return "the runs are being read"
-        return None
+        unread = self.comparison is None and action in ("copy", "export", "baseline", "hide")
+        return "the runs are being read" if unread else None
 
     def _cursor_run(self) -> int | None:
         key = self.query_one("#results", Table).cursor_key

@@ -89,8 +89,6 @@ class TryScreen(PlaceScreen):
         if self._asker is not None:
             self._asker.close()
 
-    # whom to ask
-
     def arrive(self, run_ids: tuple[int, ...]) -> None:
         self._take(run_ids)
 
@@ -123,8 +121,6 @@ class TryScreen(PlaceScreen):
     def _runs(self) -> list[Run]:
         return [self.feed.runs[run_id] for run_id in self.run_ids if run_id in self.feed.runs]
 
-    # showing
-
     def show_replies(self) -> None:
         """Show what each run said, is doing, or would be asked."""
         runs, cells = self._runs(), self.app.size.width
@@ -156,8 +152,6 @@ class TryScreen(PlaceScreen):
 
     def on_resize(self, event: events.Resize) -> None:
         self.show_replies()
-
-    # asking
 
     @on(Input.Submitted, "#prompt")
     def submit_text(self, event: Input.Submitted) -> None:
@@ -210,8 +204,6 @@ class TryScreen(PlaceScreen):
         answers = {number: (dict(one.output), one.ms) for number, one in self.replies.items() if one.output is not None}
         if answers and not self.workbench.readonly:
             self.query_one(History).add(self._runs()[0].task, self.text, self.gold, answers)
-
-    # keys
 
     def why_not(self, action: str) -> str | None:
         if action in ("gold", "keep") and self.workbench.readonly:

@@ -64,5 +64,6 @@ class Line(Input):
         self.post_message(self.Tabbed(self))
 
     def action_leave(self) -> None:
-        """Tell that the line is left."""
+        """Take the focus away at once, lest the next key be typed here, and tell that the line is left."""
+        self.screen.set_focus(None)
         self.post_message(self.Left(self))
