@@ -19,7 +19,7 @@ from screens import feed as news
 from screens.keys import PLACES, keys_of
 from screens.place import PlaceScreen
 from screens.pulse import Pulse, Sampled
-from screens.theme import THEMES
+from screens.theme import THEMES, with_own_tokens
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
 from workbench.text import plain, plural
@@ -63,7 +63,7 @@ class WorkbenchApp(App[str]):
     ]
 
     def __init__(self, home: Home, *, ascii: bool = False, readonly: bool = False) -> None:
-        super().__init__()
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.home = home
         self.ascii = ascii
         self.readonly = readonly
@@ -75,7 +75,10 @@ class WorkbenchApp(App[str]):
         self.pulse = Pulse(self.feed, self.post_message)
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = "ansi-dark" if os.environ.get("NO_COLOR") else "workbench-dark"
+        self.theme = "workbench-plain" if self.no_color else "workbench-dark"
+
+    def get_css_variables(self) -> dict[str, str]:
+        return with_own_tokens(super().get_css_variables())
 
     def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
