@@ -87,6 +87,15 @@ def _partial_summaries(rows: Sequence[tuple[int, int, int, float, float | None]]
     return partial
 
 
+def value_at(connection: sqlite3.Connection, run_id: int, metric: str, step: int) -> float | None:
+    """Return the value that is logged for a step, or None where there is none (or it is NaN)."""
+    row = connection.execute(
+        "SELECT value FROM point WHERE run_id=? AND metric_id=(SELECT id FROM metric WHERE name=?) AND step=?",
+        (run_id, metric, step),
+    ).fetchone()
+    return row[0] if row else None
+
+
 def summaries(store: Store, run_ids: Sequence[int]) -> dict[int, dict[str, Summary]]:
     """Return run → metric → summary."""
     marks = ", ".join("?" * len(run_ids))

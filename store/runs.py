@@ -175,11 +175,10 @@ def waiting(store: Store, devices: Sequence[str], limit: int) -> list[Run]:
     return [_run(row) for row in rows]
 
 
-def update(store: Store, run_id: int, **columns: Any) -> None:
-    """Set columns of a run that are not its state."""
+def set_columns(connection: sqlite3.Connection, run_id: int, **columns: Any) -> None:
+    """Set columns of a run that are not its state; call it inside a write transaction."""
     assignments = ", ".join(f"{name}=?" for name in columns)
-    with store.write() as connection:
-        connection.execute(f"UPDATE run SET {assignments} WHERE id=?", (*columns.values(), run_id))
+    connection.execute(f"UPDATE run SET {assignments} WHERE id=?", (*columns.values(), run_id))
 
 
 def delete(store: Store, run_id: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby, zip_longest
 from operator import itemgetter
 
@@ -63,7 +64,15 @@ def style_named(widget: Widget, prefix: str, style: str, base: Style | None = No
     base = widget.rich_style if base is None else base
     if not style or f"{prefix}--{style}" not in widget._get_component_classes():
         return base
-    return base + widget.get_component_rich_style(f"{prefix}--{style}", partial=True)
+    named = f"{prefix}--{style}"
+    return _blend(base, widget.get_component_rich_style(named, partial=True), widget.get_component_rich_style(named))
+
+
+@lru_cache(maxsize=512)
+def _blend(base: Style, rules: Style, blended: Style) -> Style:
+    """Lay over `base` what `rules` rules, with the colours of `blended`: only there has Textual mixed transparency."""
+    colours = Style(color=blended.color if rules.color else None, bgcolor=blended.bgcolor if rules.bgcolor else None)
+    return base + rules + colours
 
 
 def strip_of(widget: Widget, segments: Iterable[tuple[str, Style]], base: Style) -> Strip:

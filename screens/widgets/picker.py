@@ -42,8 +42,8 @@ class Picker(CursorView):
     Picker:focus > .picker--title { color: $text-accent; text-style: bold; }
     Picker > .picker--help { color: $text-muted; }
     Picker > .picker--disabled { color: $text-disabled; }
-    Picker > .picker--cursor { background: $surface-lighten-1; }
-    Picker:focus > .picker--cursor { background: $block-cursor-blurred-background; text-style: bold; }
+    Picker > .picker--cursor { background: $panel; }
+    Picker:focus > .picker--cursor { background: $primary-muted; text-style: bold; }
     """ + component_styles("picker")
 
     BINDINGS: ClassVar[list[BindingType]] = [

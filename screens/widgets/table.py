@@ -45,8 +45,8 @@ class Table(CursorView):
     DEFAULT_CSS = """
     Table > .table--header { color: $text-muted; }
     Table > .table--empty { color: $text-muted; }
-    Table > .table--cursor { background: $surface-lighten-1; }
-    Table:focus > .table--cursor { background: $block-cursor-blurred-background; text-style: bold; }
+    Table > .table--cursor { background: $panel; }
+    Table:focus > .table--cursor { background: $primary-muted; text-style: bold; }
     """ + component_styles("table")
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "mark", "Mark", show=False, id="table.mark")]

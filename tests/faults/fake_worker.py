@@ -51,21 +51,26 @@ def behave(manner: str, store: Store, run_id: int, folder: Path, attempt: int) -
     if manner == "child":
         child = subprocess.Popen(["sleep", "600"])
         (folder / "child").write_text(str(child.pid))
-    runs.update(store, run_id, step=7)
-    deadline = time.monotonic() + (600 if manner == "wait" else random.uniform(0.01, 0.12))
+    with store.write() as connection:
+        connection.execute("UPDATE run SET step=7 WHERE id=?", (run_id,))
+    deadline = time.monotonic() + (600 if manner == "wait" else random.uniform(0.02, 0.25))
     while time.monotonic() < deadline:
         for command in commands.waiting(store, run_id, attempt):
             with store.write() as connection:
                 commands.accept(connection, command.id, 7)
                 commands.finish(connection, command.id, 7, "stopped")
-            return end(store, run_id, attempt, "stopped")
+            return end(store, run_id, folder, attempt, "stopped")
         time.sleep(0.01)
     append(folder / f"done.{attempt}", "done\n")
-    return end(store, run_id, attempt, "finished")
+    return end(store, run_id, folder, attempt, "finished")
 
 
-def end(store: Store, run_id: int, attempt: int, state: str) -> int:
-    runs.move(store, run_id, state, since=runs.ACTIVE, attempt=attempt, ended=time.time())
+def end(store: Store, run_id: int, folder: Path, attempt: int, state: str) -> int:
+    if not runs.move(store, run_id, state, since=runs.ACTIVE, attempt=attempt, ended=time.time()):
+        run = runs.get(store, run_id)
+        append(
+            folder.parent.parent / "VIOLATION", f"{folder.name} attempt {attempt}: {run and run.state} while alive\n"
+        )
     return 0
 
 

@@ -29,7 +29,7 @@ from workbench.supervision import locks, queue
 from workbench.supervision.environment import ROOT
 
 STALLED = 30.0
-"""Seconds without any change after which the queue counts as stuck."""
+"""Seconds without one more run submitted or ended after which the queue counts as stuck."""
 TARGETS = ("worker", "worker", "shepherd", "dispatcher", "stop", "all")
 COMMAND_LINES = {"worker": "fake_worker", "shepherd": "shepherd.py"}
 
@@ -85,14 +85,14 @@ class Storm:
 
     def _wait(self, store: Store, *, blows: bool) -> None:
         """Look at the store until every run has been submitted and has ended, striking now and then."""
-        seen, changed = None, time.monotonic()
+        seen, changed = (-1, -1), time.monotonic()
         while True:
-            version = store.data_version()
-            if version != seen:
-                seen, changed = version, time.monotonic()
-                found = runs.listing(store)
-                if len(found) >= self.size and not any(run.state in OPEN for run in found):
-                    return
+            found = runs.listing(store)
+            progress = (len(found), sum(run.state in OPEN for run in found))
+            if progress[0] >= self.size and progress[1] == 0:
+                return
+            if progress != seen:
+                seen, changed = progress, time.monotonic()
             if time.monotonic() - changed > STALLED:
                 stuck = [f"#{run.id} {run.state}" for run in runs.listing(store, states=OPEN)]
                 self.outcome.violations.append(f"stuck: {stuck}")
@@ -211,6 +211,7 @@ def main() -> int:
     chosen = parser.parse_args()
     if chosen.dispatch:
         dispatch(Home(chosen.dispatch), chosen.runs)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
     root = Path(tempfile.mkdtemp(prefix="storm-"))
     outcome = storm(root, chosen.runs, chosen.slots, chosen.seed, chosen.rate)
     print(f"{chosen.runs} runs, {chosen.slots} slots, {outcome.seconds:.1f} s")

@@ -6,11 +6,14 @@ import math
 from typing import Any
 
 import pytest
+from rich.color import Color as RichColor
+from rich.style import Style
 from textual.app import App, ComposeResult
 from textual.containers import Horizontal
 
 from screens.widgets.chart import Chart, Series
 from screens.widgets.gauge import Gauge, Reading, gauge_line
+from screens.widgets.paint import style_named
 from screens.widgets.picker import Option, Picker
 from screens.widgets.tail import Cell, Tail
 from tests.screens.support import HOSTILE, HOSTILE_SHOWN, SIZES, golden, screen_text
@@ -90,7 +93,7 @@ async def test_only_rows_that_differ_are_drawn_again(monkeypatch: pytest.MonkeyP
         chart, drawn = pilot.app.query_one(Chart), []
         await pilot.pause()
         render = chart.render_line
-        monkeypatch.setattr(chart, "render_line", lambda y: drawn.append(y) or render(y))
+        monkeypatch.setattr(chart, "render_line", lambda y: drawn.append(y) or render(y))  # type: ignore[func-returns-value]
         chart.show(SERIES, title="loss", x_label="step")
         await pilot.pause()
         assert drawn == []
@@ -169,3 +172,30 @@ def test_a_gauge_loses_its_sparkline_then_its_bar_before_its_value() -> None:
     assert gauge_line("mem", reading, 40, 5) == "mem   ▰▰▰▰▰▱▱▱▱▱ 50 %  ⣸⣿⣿⣸⣿⣿⣸⣿⣿⣸⣿⣿     "
     assert gauge_line("mem", reading, 22, 5) == "mem   ▰▰▰▰▰▱▱▱▱▱ 50 % "
     assert gauge_line("mem", reading, 11, 5) == "mem   50 % "
+
+
+async def test_colours_stay_readable_in_every_theme() -> None:
+    app = Board()
+    async with app.run_test(size=(80, 24)) as pilot:
+        for theme in ("textual-dark", "textual-light", "catppuccin-mocha", "solarized-light"):
+            app.theme = theme
+            await pilot.pause()
+            picker, chart = app.query_one("#task", Picker), app.query_one(Chart)
+            cursor, axis = style_named(picker, "picker", "cursor"), style_named(chart, "chart", "axis")
+            assert contrast(cursor) > 2.9, theme
+            assert 1.2 < contrast(axis) < contrast(chart.rich_style), theme
+
+
+def contrast(style: Style) -> float:
+    """Return the contrast ratio of a style, from 1 to 21 (WCAG 2.2)."""
+    assert style.color is not None
+    assert style.bgcolor is not None
+    light, dark = sorted((luminance(style.color), luminance(style.bgcolor)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour: RichColor) -> float:
+    """Return the relative luminance of a colour (WCAG 2.2)."""
+    parts = [part / 255 for part in colour.get_truecolor()]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -73,7 +73,10 @@ class Job:
 def build(recipe: Recipe, folder: Path, cache: Path) -> Job:
     """Build a run from its recipe. Needs some seconds; raises a WorkbenchError where data or backbone are wrong."""
     import torch
+    from transformers.utils import logging
 
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     torch.set_num_threads(choose_threads(recipe, folder))
     accelerator = _accelerator(recipe)
     data = prepare(recipe, cache)

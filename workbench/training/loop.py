@@ -215,6 +215,7 @@ def publish_model(job: Job, step: int) -> Published:
         "task": job.recipe.task.name,
         "max_length": job.max_length,
         "threads": versions()["threads"],
+        "device": job.accelerator.device.type,
         "step": step,
         **job.data.task.describe(),
     }

@@ -79,6 +79,11 @@ def newest_valid(parent: Path) -> Path | None:
     return None
 
 
+def newest_readable(parent: Path) -> Path | None:
+    """Return the newest `step-…` folder that verifies, changing nothing: for readers beside a writer."""
+    return next((folder for folder in sorted(parent.glob("step-*"), reverse=True) if verify(folder)), None)
+
+
 def set_aside(folder: Path) -> None:
     """Rename a folder that does not verify; it is never read again."""
     folder.rename(folder.with_name(f"bad-{folder.name}-{time.time_ns()}"))

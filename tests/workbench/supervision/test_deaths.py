@@ -15,7 +15,7 @@ import pytest
 from store import events, runs
 from store.connection import open_store
 from store.runs import Run
-from tests.workbench.supervision.support import kill, look, processes, recipe, until, until_state
+from tests.workbench.supervision.support import change, kill, look, processes, recipe, until, until_state
 from workbench.paths import Home
 from workbench.supervision import locks, queue, shepherd, worker_side
 
@@ -117,8 +117,7 @@ def test_a_run_that_was_stopped_before_it_began_is_stopped(home: Home, monkeypat
 def test_an_attempt_that_the_store_forgot_is_not_begun_again(home: Home) -> None:
     run = until_state(home, queue.submit(home, recipe("quick")), "finished")
     until(lambda: not locks.alive(home.run_folder(run.uid)))
-    with open_store(home.store) as store:
-        runs.update(store, run.id, state="queued", attempt=0)
+    change(home, run, state="queued", attempt=0)
     queue.advance(home)
     assert until_state(home, run, "finished").attempt == 2
 
@@ -251,8 +250,7 @@ def test_the_cause_of_death_is_named(
 ) -> None:
     monkeypatch.setenv("WORKBENCH_SLOTS", "none")
     run = queue.submit(home, recipe("quick"))
-    with open_store(home.store) as store:
-        runs.update(store, run.id, step=step)
+    change(home, run, step=step)
     state, reason, words = shepherd.judge(ending, look(home, run))
     assert (state, reason) == expected[:2]
     assert words.startswith(expected[2])

@@ -12,16 +12,11 @@ import pytest
 from store import commands, events, runs
 from store.connection import open_store
 from store.runs import Run
-from tests.workbench.supervision.support import look, recipe, until, until_state
+from tests.workbench.supervision.support import change, look, recipe, until, until_state
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
 from workbench.recipe import loads
 from workbench.supervision import dispatch, folders, locks, queue
-
-
-def set_state(home: Home, run: Run, state: str, **columns: object) -> None:
-    with open_store(home.store) as store:
-        runs.update(store, run.id, state=state, **columns)
 
 
 def quiet(home: Home, run: Run) -> None:
@@ -188,7 +183,7 @@ def test_a_stopped_run_is_resumed_as_its_next_attempt(home: Home) -> None:
 @pytest.mark.parametrize("state", ["paused", "stopped", "failed", "crashed", "lost"])
 def test_runs_that_ended_early_are_resumed(home: Home, nothing_starts: None, state: str) -> None:
     run = queue.submit(home, recipe("quick"))
-    set_state(home, run, state, error="words", reason="code", ended=1.0, attempt=4)
+    change(home, run, state=state, error="words", reason="code", ended=1.0, attempt=4)
     resumed = queue.resume(home, run)
     assert (resumed.state, resumed.error, resumed.reason, resumed.ended) == ("queued", None, None, None)
     assert resumed.attempt == 4
@@ -197,18 +192,18 @@ def test_runs_that_ended_early_are_resumed(home: Home, nothing_starts: None, sta
 @pytest.mark.parametrize("state", ["finished", "queued", "running", "stopping", "starting"])
 def test_other_runs_are_not(home: Home, nothing_starts: None, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
     run = queue.submit(home, recipe("quick"))
-    set_state(home, run, state)
+    change(home, run, state=state)
     with pytest.raises(WorkbenchError, match=f"it is {state}") as caught:
         queue.resume(home, run)
     assert caught.value.hint
     assert f"#{run.id}" in caught.value.where
     assert look(home, run).state == state
-    set_state(home, run, "stopped")
+    change(home, run, state="stopped")
 
 
 def test_a_run_without_its_folder_is_not_resumed(home: Home, nothing_starts: None) -> None:
     run = queue.submit(home, recipe("quick"))
-    set_state(home, run, "stopped")
+    change(home, run, state="stopped")
     home.run_folder(run.uid).rename(home.trash / "elsewhere")
     with pytest.raises(WorkbenchError, match="folder is gone"):
         queue.resume(home, run)
@@ -217,14 +212,14 @@ def test_a_run_without_its_folder_is_not_resumed(home: Home, nothing_starts: Non
 @pytest.mark.parametrize("state", ["finished", "stopped", "lost", "paused"])
 def test_an_ended_run_is_not_stopped_again(home: Home, nothing_starts: None, state: str) -> None:
     run = queue.submit(home, recipe("quick"))
-    set_state(home, run, state)
+    change(home, run, state=state)
     with pytest.raises(WorkbenchError, match=f"it is {state}"):
         queue.stop(home, run)
 
 
 def test_stopping_a_run_whose_processes_are_gone_tells_the_truth(home: Home, nothing_starts: None) -> None:
     run = queue.submit(home, recipe("quick"))
-    set_state(home, run, "running", attempt=1)
+    change(home, run, state="running", attempt=1)
     with pytest.raises(WorkbenchError, match="it is lost"):
         queue.stop(home, look(home, run))
 
@@ -244,16 +239,16 @@ def test_a_deleted_run_is_in_the_trash(home: Home) -> None:
 @pytest.mark.parametrize("state", ["queued", "starting", "running", "stopping"])
 def test_an_open_run_is_not_deleted(home: Home, nothing_starts: None, state: str) -> None:
     run = queue.submit(home, recipe("quick"))
-    set_state(home, run, state)
+    change(home, run, state=state)
     with pytest.raises(WorkbenchError, match=f"it is {state}"):
         queue.delete(home, run)
     assert home.run_folder(run.uid).is_dir()
-    set_state(home, run, "stopped")
+    change(home, run, state="stopped")
 
 
 def test_a_run_with_a_living_process_is_not_deleted(home: Home, nothing_starts: None) -> None:
     run = queue.submit(home, recipe("quick"))
-    set_state(home, run, "finished")
+    change(home, run, state="finished")
     claim = locks.take_claim(home.run_folder(run.uid))
     assert claim is not None
     with pytest.raises(WorkbenchError, match="still ending"):
@@ -267,7 +262,7 @@ def test_a_crash_while_deleting_is_made_good(
     home: Home, nothing_starts: None, monkeypatch: pytest.MonkeyPatch, crash: str
 ) -> None:
     run = queue.submit(home, recipe("quick"))
-    set_state(home, run, "stopped")
+    change(home, run, state="stopped")
     really_delete = runs.delete
 
     def die(*arguments: object) -> None:
@@ -307,10 +302,10 @@ def test_a_run_whose_folder_is_gone_fails_and_the_next_one_starts(home: Home, mo
 def test_runs_that_never_begin_do_not_spin_for_ever(home: Home, nothing_starts: None) -> None:
     run = queue.submit(home, recipe("quick"))
     for attempt in range(1, dispatch.MAX_UNBEGUN):
-        set_state(home, run, "starting", attempt=attempt)
+        change(home, run, state="starting", attempt=attempt)
         queue.advance(home)
         assert look(home, run).state == "queued"
-    set_state(home, run, "starting", attempt=dispatch.MAX_UNBEGUN)
+    change(home, run, state="starting", attempt=dispatch.MAX_UNBEGUN)
     queue.advance(home)
     assert look(home, run).state == "failed"
 

@@ -1,0 +1,134 @@
+"""Events as rows of the store: what each event writes, inside one transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from store import checkpoints, events, points, predictions, runs
+from workbench import text
+from workbench.training.events import Evaluated, Event, Logged, Noted, Saved, Staged, Started
+
+Stamped = tuple[float, Event]
+"""Seconds since the epoch, event."""
+
+AUDITED = ("train/loss", "train/grad_norm", "train/rate")
+
+
+@dataclass
+class Recorder:
+    """Writes the events of one attempt. `replay_until` is the last step that an earlier attempt logged."""
+
+    run_id: int
+    goal_key: str
+    replay_until: int = 0
+    step: int = 0
+    eval_set: str = ""
+    replayed: int = 0
+    differing: list[int] = field(default_factory=list)
+    metrics: dict[str, int] = field(default_factory=dict)
+
+    def write(self, connection: sqlite3.Connection, batch: Sequence[Stamped]) -> None:
+        """Write a batch of events; call it inside a write transaction."""
+        logged = [(ts, event) for ts, event in batch if isinstance(event, Logged)]
+        if logged:
+            self._points(connection, logged)
+        for ts, event in batch:
+            self.step = max(self.step, event.step)
+            if isinstance(event, Started):
+                self._started(connection, ts, event)
+            elif isinstance(event, Staged):
+                self._staged(connection, ts, event)
+            elif isinstance(event, Evaluated):
+                self._evaluated(connection, ts, event)
+            elif isinstance(event, Saved):
+                self._saved(connection, ts, event)
+            elif isinstance(event, Noted):
+                level = "warning" if event.kind == "warning" else "info"
+                self._note(connection, ts, event.step, event.kind, event.text, level)
+
+    def _points(self, connection: sqlite3.Connection, logged: Sequence[tuple[float, Logged]]) -> None:
+        rows = [(name, event.step, ts, value) for ts, event in logged for name, value in event.values.items()]
+        if logged[0][1].step <= self.replay_until:
+            self._audit(connection, rows)
+        points.append(connection, self.run_id, rows, self.metrics)
+        last = logged[-1][1]
+        runs.set_columns(connection, self.run_id, step=last.step, epoch=last.epoch, seconds=last.seconds)
+        if logged[0][1].step <= self.replay_until <= last.step:
+            self._close_audit(connection, logged[-1][0])
+
+    def _audit(self, connection: sqlite3.Connection, rows: Sequence[points.Point]) -> None:
+        """Compare the numbers of updates that are done again with those that the store has of them."""
+        for name, step, _, value in rows:
+            if step > self.replay_until or name not in AUDITED:
+                continue
+            known = points.value_at(connection, self.run_id, name, step)
+            self.replayed += 1
+            if known is not None and known != value:
+                self.differing.append(step)
+
+    def _close_audit(self, connection: sqlite3.Connection, ts: float) -> None:
+        if self.differing:
+            words = f"the updates done again differ from the log from step {min(self.differing)} on"
+            self._note(connection, ts, self.replay_until, "warning", f"{words}: this resume is not exact", "warning")
+        else:
+            words = f"the updates done again give the logged numbers, to the last bit ({self.replayed} compared)"
+            self._note(connection, ts, self.replay_until, "resume", words)
+
+    def _started(self, connection: sqlite3.Connection, ts: float, event: Started) -> None:
+        self.eval_set = event.eval_set
+        columns: dict[str, Any] = {"max_steps": event.updates, "parameters": event.parameters}
+        versions = json.dumps(event.versions)
+        runs.set_columns(connection, self.run_id, **columns, eval_set=event.eval_set, versions=versions)
+        rows = [(number, *row) for number, row in enumerate(event.eval_rows)]
+        predictions.add_examples(connection, event.eval_set, rows)
+        words = f"{text.count(event.updates)} updates, {text.quantity(event.parameters)} weights"
+        self._note(connection, ts, event.step, "start", words)
+        self._note(connection, ts, event.step, "device", event.device)
+        for note in event.notes:
+            self._note(connection, ts, event.step, "warning", note, "warning")
+
+    def _staged(self, connection: sqlite3.Connection, ts: float, event: Staged) -> None:
+        total = sum(group["size"] for group in event.groups)
+        groups = [{**group, "share": group["size"] / total} for group in event.groups]
+        runs.set_columns(connection, self.run_id, trainable=event.trainable)
+        names = [group["name"] for group in groups if group["trainable"]]
+        which = "every layer group" if len(names) == len(groups) else ", ".join(reversed(names))
+        words = f"learning from here on: {which} ({event.trainable / total:.1%} of the weights)"
+        self._note(connection, ts, event.step, "stage", words, data={"groups": groups})
+
+    def _evaluated(self, connection: sqlite3.Connection, ts: float, event: Evaluated) -> None:
+        rows = [(name, event.step, ts, value) for name, value in event.values.items()]
+        points.append(connection, self.run_id, rows, self.metrics)
+        shown = "  ".join(f"{name.removeprefix('eval/')} {text.number(value)}" for name, value in event.values.items())
+        self._note(connection, ts, event.step, "eval", f"{shown}{'  best so far' if event.best else ''}")
+        if event.best:
+            best = event.values[self.goal_key]
+            runs.set_columns(connection, self.run_id, best_value=best, best_step=event.step)
+            answers = [
+                (number, each.pred, each.score, each.loss, each.correct, each.output)
+                for number, each in enumerate(event.answers)
+            ]
+            predictions.replace(connection, self.run_id, event.step, self.eval_set, answers)
+
+    def _saved(self, connection: sqlite3.Connection, ts: float, event: Saved) -> None:
+        row = checkpoints.Checkpoint(self.run_id, event.kind, event.step, event.path, event.bytes, event.sha256)
+        checkpoints.add(connection, row)
+        checkpoints.keep(connection, self.run_id, event.kind, event.kept)
+        what = "checkpoint" if event.kind == "state" else "best model"
+        self._note(connection, ts, event.step, "saved", f"{what} → {event.path} ({text.size(event.bytes)})")
+
+    def _note(
+        self,
+        connection: sqlite3.Connection,
+        ts: float,
+        step: int,
+        kind: str,
+        words: str,
+        level: str = "info",
+        data: Any = None,
+    ) -> None:
+        events.append(connection, self.run_id, [(ts, step, kind, level, words, data)])

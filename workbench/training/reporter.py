@@ -1,0 +1,167 @@
+"""From the loop to the store, on a thread of its own: the training thread only appends to a queue."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sqlite3
+import sys
+import threading
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from store import commands, events, points, runs
+from store.connection import open_store
+from workbench import telemetry
+from workbench.training.events import Event, Noted
+from workbench.training.loop import Control
+from workbench.training.recording import Recorder, Stamped
+
+FLUSH_SECONDS = 0.1
+SAMPLE_SECONDS = 2.0
+CLOSE_SECONDS = 30.0
+"""How long the end of a run waits for a store that cannot be written."""
+
+
+class Reporter:
+    """Writes events, samples the box, and hands commands to the loop. Training never waits for it and never
+    dies of it: what cannot be written now is kept and tried again."""
+
+    def __init__(self, store: Path, run_id: int, attempt: int, control: Control) -> None:
+        self.run_id, self.attempt, self.control = run_id, attempt, control
+        self._queue: deque[Stamped] = deque()
+        self._unsent: list[Stamped] = []
+        self._samples: deque[tuple[float, dict[str, float]]] = deque()
+        self._system_keys: dict[str, int] = {}
+        self._stopping: list[int] = []
+        self._bell = threading.Event()
+        self._closing = threading.Event()
+        self._complained = False
+        self._running = False
+        self._path = store
+        self._store = open_store(store, timeout=5)
+        run = runs.get(self._store, run_id)
+        assert run is not None
+        self._recorder = Recorder(run_id, run.goal_key or "", replay_until=run.step)
+        self._threads = [
+            threading.Thread(target=self._write_until_closed, name="reporter", daemon=True),
+            threading.Thread(target=self._sample_until_closed, name="telemetry", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """Start the threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def put(self, event: Event) -> None:
+        """Take an event; costs the caller about a microsecond."""
+        self._queue.append((time.time(), event))
+
+    def ring(self) -> None:
+        """Look for commands now."""
+        self._bell.set()
+
+    def running(self) -> None:
+        """Say that training begins. A run that was asked to stop meanwhile is told so."""
+        self._running = True
+        points.unpack(self._store, self.run_id)
+        if not runs.move(self._store, self.run_id, "running", since=("starting",), attempt=self.attempt):
+            self.control.stop.set()
+
+    def close(self, state: str, reason: str | None, error: str | None) -> None:
+        """Write what is left and how the run ended."""
+        self._closing.set()
+        self._bell.set()
+        for thread in self._threads:
+            thread.join()
+        deadline = time.monotonic() + CLOSE_SECONDS
+        while not self._flush() and time.monotonic() < deadline:
+            time.sleep(FLUSH_SECONDS)
+        columns: dict[str, Any] = {
+            "ended": time.time(),
+            "reason": reason,
+            "error": error,
+            "peak_bytes": self._peak_bytes(),
+        }
+        runs.move(self._store, self.run_id, state, since=runs.ACTIVE, attempt=self.attempt, **columns)
+        points.pack(self._store, self.run_id)
+        self._store.close()
+
+    def _write_until_closed(self) -> None:
+        while not self._closing.is_set():
+            self._bell.wait(FLUSH_SECONDS)
+            self._bell.clear()
+            self._flush()
+            self._hear()
+
+    def _flush(self) -> bool:
+        """Write everything that waits in one transaction; return whether it is written."""
+        while self._queue:
+            self._unsent.append(self._queue.popleft())
+        samples = list(self._samples)
+        if not self._unsent and not samples:
+            return True
+        try:
+            with self._store.write() as connection:
+                self._recorder.write(connection, self._unsent)
+                self._answer(connection)
+                for ts, values in samples:
+                    events.append_system(connection, self.run_id, ts, values, self._system_keys)
+                if samples:
+                    runs.set_columns(connection, self.run_id, peak_bytes=self._peak_bytes())
+        except Exception as error:
+            # Numbers given out in a transaction that was rolled back are not the store's.
+            self._system_keys.clear()
+            self._recorder.metrics.clear()
+            self._complain(error)
+            return False
+        self._unsent = []
+        for _ in samples:
+            self._samples.popleft()
+        self._complained = False
+        return True
+
+    def _hear(self) -> None:
+        """Take the commands that wait."""
+        try:
+            waiting = commands.waiting(self._store, self.run_id, self.attempt)
+            if not waiting:
+                return
+            with self._store.write() as connection:
+                for command in waiting:
+                    commands.accept(connection, command.id, self._recorder.step)
+        except (sqlite3.Error, OSError) as error:
+            self._complain(error)
+            return
+        for command in waiting:
+            if command.verb == "stop":
+                self._stopping.append(command.id)
+                self.control.stop.set()
+
+    def _answer(self, connection: sqlite3.Connection) -> None:
+        stopped = [event for _, event in self._unsent if isinstance(event, Noted) and event.kind == "stop"]
+        for command in self._stopping if stopped else ():
+            commands.finish(connection, command, stopped[0].step, stopped[0].text)
+
+    def _sample_until_closed(self) -> None:
+        while True:
+            sample = telemetry.sample(os.getpid()) | {"disk/free": telemetry.disk_free(self._path.parent)}
+            self._samples.append((time.time(), sample))
+            if self._closing.wait(SAMPLE_SECONDS):
+                return
+
+    def _complain(self, error: Exception) -> None:
+        if not self._complained:
+            print(f"the store cannot be written, training goes on: {error}", file=sys.stderr, flush=True)
+        self._complained = True
+
+    def _peak_bytes(self) -> int:
+        """Return the most memory this process had: of the GPU where it trains on one, else of the host."""
+        if self._running:
+            import torch
+
+            if torch.cuda.is_available() and torch.cuda.is_initialized():
+                return int(torch.cuda.max_memory_reserved())
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

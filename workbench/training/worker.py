@@ -1,0 +1,98 @@
+"""The process that trains one run, started by its shepherd with the run's folder, the attempt and the claim."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from types import FrameType
+
+from workbench import recipe
+from workbench.errors import WorkbenchError
+from workbench.paths import Home
+from workbench.supervision.worker_side import enter
+from workbench.training.events import Noted, Started
+from workbench.training.loop import Control, NotFinite, train
+from workbench.training.reporter import Reporter
+
+NO_SPACE = (27, 28)
+"""EFBIG and ENOSPC."""
+
+
+def main(arguments: list[str]) -> None:
+    """Take the run's life, then train; the exit code is 0 where it ended as it should, 1 where it failed."""
+    folder, attempt, claim = Path(arguments[0]), int(arguments[1]), int(arguments[2])
+    os.umask(0o077)
+    enter(folder, attempt, claim)
+    sys.exit(carry_out(folder, attempt))
+
+
+def carry_out(folder: Path, attempt: int) -> int:
+    """Train the run in `folder`, whose life this process holds, and record how it ended; return the exit code."""
+    home, control = Home(folder.parent.parent), Control()
+    run_id = json.loads((folder / "run.json").read_text(encoding="utf-8"))["id"]
+    reporter = Reporter(home.store, run_id, attempt, control)
+    _hear_signals(reporter, control)
+    reporter.start()
+    try:
+        state, reason = _train(folder, home, reporter, control)
+        error = None
+    except BaseException as problem:
+        traceback.print_exc()
+        state, reason, error = "failed", reason_of(problem), str(problem).strip() or type(problem).__name__
+    reporter.close(state, reason, error)
+    return 1 if state == "failed" else 0
+
+
+def reason_of(problem: BaseException) -> str:
+    """Return the code of why a run failed."""
+    import torch
+
+    words = str(problem)
+    if isinstance(problem, NotFinite):
+        return "nan"
+    if isinstance(problem, torch.OutOfMemoryError):
+        return "gpu_oom"
+    if isinstance(problem, MemoryError) or "can't allocate memory" in words:
+        return "host_oom"
+    if (isinstance(problem, OSError) and problem.errno in NO_SPACE) or "(os error 28)" in words:
+        return "disk_full"
+    return "data" if isinstance(problem, WorkbenchError) else "code"
+
+
+def _train(folder: Path, home: Home, reporter: Reporter, control: Control) -> tuple[str, str | None]:
+    """Run the loop; return the state and the reason with which it ended."""
+    file = folder / "recipe.toml"
+    plan = recipe.loads(file.read_text(encoding="utf-8"), str(file))
+    ended: tuple[str, str | None] = ("finished", None)
+    for event in train(plan, folder, home.cache, control):
+        if isinstance(event, Started):
+            reporter.running()
+        if isinstance(event, Noted) and event.kind == "stop":
+            ended = ("stopped", "user")
+        if isinstance(event, Noted) and event.kind == "early_stop":
+            ended = ("finished", "early_stop")
+        reporter.put(event)
+    return ended
+
+
+def _hear_signals(reporter: Reporter, control: Control) -> None:
+    """SIGTERM stops after this update, a second one at once; SIGUSR1 says that a command waits."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        if control.stop.is_set():
+            os._exit(128 + signal.SIGTERM)
+        control.stop.set()
+
+    def ring(_signal: int, _frame: FrameType | None) -> None:
+        reporter.ring()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGUSR1, ring)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
