@@ -25,11 +25,12 @@ _PACE_POINTS = 20
 def pace(run: Run, trace: Trace | None) -> float | None:
     """Return updates per second over the newest points of this attempt, or None where it cannot be told yet."""
     curve = trace.curves.get("train/loss") if trace else None
-    if curve is None or run.started is None:
+    if trace is None or curve is None or not curve.steps:
         return None
+    begun = max((event.ts for event in trace.events if event.kind == "start"), default=run.started or 0.0)
     newest = len(curve.steps) - 1
     oldest = max(0, newest - _PACE_POINTS)
-    while oldest < newest and curve.times[oldest] < run.started:
+    while oldest < newest and curve.times[oldest] < begun:
         oldest += 1
     passed = curve.times[newest] - curve.times[oldest] if newest > oldest else 0.0
     return (curve.steps[newest] - curve.steps[oldest]) / passed if passed > 0 else None

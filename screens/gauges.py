@@ -140,7 +140,7 @@ def _groups(trace: Trace) -> list[dict[str, Any]]:
     groups = stage.data.get("groups", []) if stage else []
     return [
         {"name": plain(one.get("name", "?")), "trainable": bool(one.get("trainable")), "rate": one.get("rate")}
-        for one in groups
+        for one in reversed(groups)
         if isinstance(one, dict)
     ]
 

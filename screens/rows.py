@@ -152,7 +152,7 @@ def row_of(run: Run, loss: float | None, now: float, *, stalled: bool = False, a
 
 
 def elapsed(run: Run, now: float) -> float:
-    """Return seconds of training so far, over all attempts."""
-    if run.active and run.started is not None:
-        return max(run.seconds, now - run.started)
-    return run.seconds or ((run.ended or now) - run.started if run.started is not None else 0.0)
+    """Return seconds of training so far over all attempts, or since it was started where none are logged yet."""
+    if run.seconds or run.started is None:
+        return run.seconds
+    return max(0.0, (now if run.active else run.ended or now) - run.started)

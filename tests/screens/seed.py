@@ -62,7 +62,7 @@ def add_run(store: Store, home: Home, index: int, state: str, now: float = NOW, 
     uid = f"{index + 1:04d}seed{state}"
     max_steps, share = 600, {"finished": 1.0, "failed": 0.2, "running": 0.42, "queued": 0.0}.get(state, 0.5)
     step = int(max_steps * share)
-    started = now - 640 if state == "running" else now - (40 - index) * 9000.0
+    started = now - {"running": 640.0, "queued": 60.0}.get(state, (40 - index) * 9000.0)
     values: dict[str, Any] = {
         "uid": uid, "name": recipe.label, "task": recipe.task.name, "backbone": recipe.backbone.name,
         "strategy": recipe.strategy.name, "dataset": recipe.dataset, "seed": recipe.seed, "created": started - 5,
@@ -145,4 +145,4 @@ def _groups(trainable: int, index: int) -> list[dict[str, Any]]:
     return [
         {"name": name, "trainable": every or n < trainable, "rate": 5e-5 * 0.95**n, "share": 0.1}
         for n, name in enumerate(names)
-    ]
+    ][::-1]

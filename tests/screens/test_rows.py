@@ -9,6 +9,7 @@ from screens.feed import Curve, Trace
 from screens.rows import data_name, row_of, short_name, state_words, status_words
 from store import runs
 from store.connection import read_store
+from store.events import Event
 from store.runs import Run
 from tests.screens.seed import NOW
 from tests.screens.support import HOSTILE, HOSTILE_SHOWN
@@ -75,7 +76,8 @@ def test_a_row_is_safe_and_found_by_its_words(run: Run) -> None:
 def test_pace_and_rest_come_from_the_points_of_this_attempt(run: Run) -> None:
     start = run.started or 0.0
     curve = Curve([0, 10, 20, 30], [start - 9000, start + 10, start + 20, start + 30], [1.0] * 4)
-    trace = Trace(run.id, 1, {"train/loss": curve})
+    begun = Event(1, run.id, start + 5, 0, "start", "info", "", {})
+    trace = Trace(run.id, 1, False, {"train/loss": curve}, [begun])
     assert details.pace(run, trace) == 1.0
     assert details.left(run, trace) == 600 - 252
     assert details.pace(run, None) is None
@@ -83,7 +85,7 @@ def test_pace_and_rest_come_from_the_points_of_this_attempt(run: Run) -> None:
 
 
 def test_the_epoch_is_counted_from_one(run: Run) -> None:
-    trace = Trace(run.id, 1, config={"training.epochs": "3.0"})
+    trace = Trace(run.id, 1, False, config={"training.epochs": "3.0"})
     assert details.epoch_words(replace(run, epoch=0.0), trace) == "epoch 1/3"
     assert details.epoch_words(replace(run, epoch=3.0), trace) == "epoch 3/3"
     assert details.epoch_words(replace(run, epoch=None), trace) == ""
