@@ -200,6 +200,10 @@ class WorkbenchApp(App[str]):
         verb = "goes" if len(going) == 1 else "go"
         return f"{plural(len(going), 'run')} {verb} on; `workbench` to watch, `workbench stop {stop}`"
 
+    def action_help_quit(self) -> None:
+        """Answer ctrl+c, which quits other programs."""
+        self.say("q leaves the workbench; runs go on")
+
     def action_redraw(self) -> None:
         """Paint every cell again: something else may have written on the terminal."""
         self.refresh(layout=True, repaint=True)

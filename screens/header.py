@@ -25,8 +25,8 @@ def head_lines(
     about = " · ".join((plain(run.task), short_name(run.backbone), plain(run.strategy), data_name(run.dataset)))
     where = " · ".join(part for part in (f"seed {run.seed}", run.slot or "", run.host or "") if part)
     gap = max(2, cells - width(f"{run.id} {plain(run.name)}   {about}") - width(where))
-    first: list[Part] = [(f"{run.id} {run.name}", "bold"), (f"   {about}", "$text-muted")]
-    first.append((" " * gap + where, "$text-muted"))
+    first: list[Part] = [(f"{run.id} {run.name}", "bold"), (f"   {about}", "$foreground-muted")]
+    first.append((" " * gap + where, "$foreground-muted"))
     parts = [epoch_words(run, trace), f"step {steps_words(run)}" if run.max_steps else steps_words(run)]
     parts += [progress_words(run, 20, ascii=ascii) if run.state not in ("queued", "starting") else ""]
     parts += [_time(run, trace, now), _speed(run, trace)]

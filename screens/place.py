@@ -39,8 +39,8 @@ class StoreNotice(Static):
         lines: list[tuple[str, str]] = [(plain(what) + "\n", "")]
         if state == "broken":
             lines.insert(0, ("The store cannot be read\n\n", "bold"))
-            lines.append((plain(hint) + "\n" if hint else "", "$text-muted"))
-            lines.append(("\nIt is tried again every second; `workbench doctor` looks closer.", "$text-muted"))
+            lines.append((plain(hint) + "\n" if hint else "", "$foreground-muted"))
+            lines.append(("\nIt is tried again every second; `workbench doctor` looks closer.", "$foreground-muted"))
         self.update(Content.assemble(*lines))
 
 

@@ -25,12 +25,12 @@ STYLES = {
     "starting": "$accent",
     "stopping": "$accent",
     "stalled": "$warning",
-    "queued": "$text-muted",
-    "paused": "$text-muted",
+    "queued": "$foreground-muted",
+    "paused": "$foreground-muted",
     "failed": "$error",
     "crashed": "$error",
     "lost": "$error",
-    "stopped": "$text-muted",
+    "stopped": "$foreground-muted",
     "finished": "",
 }
 

@@ -69,7 +69,7 @@ class RunsScreen(PlaceScreen):
         table = self.query_one(Table)
         table.set_columns(self.listing.columns(next(iter(self.feed.runs), 0)))
         table.set_rows(rows, empty=self._say_empty())
-        self.query_one("#filter-count", Words).show([[(f"{len(rows)} of {len(self.feed.runs)}", "$text-muted")]])
+        self.query_one("#filter-count", Words).show([[(f"{len(rows)} of {len(self.feed.runs)}", "$foreground-muted")]])
         self.show_detail()
 
     def _say_empty(self) -> str:
@@ -95,7 +95,7 @@ class RunsScreen(PlaceScreen):
         self.query_one("#brief", Words).show(
             [
                 [(" " + details.brief(run, trace, stalled=stalled), "")],
-                [(" " + (details.remedy(run) or self._likeness(trace)), "$text-muted")],
+                [(" " + (details.remedy(run) or self._likeness(trace)), "$foreground-muted")],
             ]
         )
         self.query_one("#facts", Words).show(self._facts(run, trace))
@@ -110,14 +110,17 @@ class RunsScreen(PlaceScreen):
 
     def _facts(self, run: Run, trace: Trace | None) -> list[list[Part]]:
         pairs = details.facts(run, trace, self.workbench.now(), stalled=self.feed.stalled(run))
-        lines: list[list[Part]] = [[(fit(label, 9), "$text-muted"), (words, "")] for label, words in pairs]
+        lines: list[list[Part]] = [[(fit(label, 9), "$foreground-muted"), (words, "")] for label, words in pairs]
         for words in details.cause_lines(run):
             lines.append([(words, "$error" if words.startswith("next") is False else "")])
         if trace and (nearest := trace.nearest):
             other = self.feed.runs.get(nearest.run_id)
-            lines += [[("", "")], [(f"differs from #{nearest.run_id} {other.name if other else ''}", "$text-muted")]]
+            lines += [
+                [("", "")],
+                [(f"differs from #{nearest.run_id} {other.name if other else ''}", "$foreground-muted")],
+            ]
             changes = details.differs_lines(nearest)
-            lines += [[("  " + fit(setting, 16), "$text-muted"), (change, "")] for setting, change in changes]
+            lines += [[("  " + fit(setting, 16), "$foreground-muted"), (change, "")] for setting, change in changes]
             lines += [[("  in nothing", "")]] if not changes else []
         return lines
 
