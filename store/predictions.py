@@ -79,3 +79,17 @@ def count(store: Store, run_id: int) -> int:
     """Return how many predictions a run has."""
     row = store.first("SELECT count(*) FROM prediction WHERE run_id=?", (run_id,))
     return row[0] if row else 0
+
+
+def correctness(store: Store, run_id: int, set_id: str) -> dict[int, bool]:
+    """Return example → whether the run answered it rightly, of those that were judged."""
+    rows = store.query(
+        "SELECT idx, correct FROM prediction WHERE run_id=? AND set_id=? AND correct IS NOT NULL", (run_id, set_id)
+    )
+    return {row["idx"]: bool(row["correct"]) for row in rows}
+
+
+def random_example(store: Store, set_id: str) -> tuple[str, str | None] | None:
+    """Return the input and the right answer of any example of an evaluation set, or None where it has none."""
+    row = store.first("SELECT input, gold FROM eval_example WHERE set_id=? ORDER BY random() LIMIT 1", (set_id,))
+    return (row["input"], row["gold"]) if row else None
