@@ -6,8 +6,8 @@ import asyncio
 import os
 import signal
 import time
-import traceback
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from typing import Any, ClassVar, Literal
 
 from textual import on
@@ -16,27 +16,21 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from screens import feed as news
+from screens.crashes import keep_traceback
 from screens.keys import PLACES, keys_of
 from screens.place import PlaceScreen
 from screens.pulse import Pulse, Sampled
 from screens.theme import THEMES, with_own_tokens
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
-from workbench.text import plain, plural
+from workbench.text import plain
 
 Severity = Literal["information", "warning", "error"]
 
 
-def _runs() -> Screen[Any]:
-    from screens.runs import RunsScreen
-
-    return RunsScreen()
-
-
-def _live() -> Screen[Any]:
-    from screens.live import LiveScreen
-
-    return LiveScreen()
+def _place(module: str, name: str) -> Callable[[], Screen[Any]]:
+    """Return what makes a place; its module is loaded when it is first gone to."""
+    return lambda: getattr(import_module(f"screens.{module}"), name)()
 
 
 def _empty(place: str) -> Callable[[], Screen[Any]]:
@@ -52,7 +46,13 @@ class WorkbenchApp(App[str]):
     """
 
     CSS_PATH = "app.tcss"
-    MODES = {"runs": _runs, "new": _empty("new"), "live": _live, "compare": _empty("compare"), "try": _empty("try")}
+    MODES = {
+        "runs": _place("runs", "RunsScreen"),
+        "new": _empty("new"),
+        "live": _place("live", "LiveScreen"),
+        "compare": _empty("compare"),
+        "try": _empty("try"),
+    }
     DEFAULT_MODE = "runs"
     HORIZONTAL_BREAKPOINTS = [(0, "-cramped"), (60, "-narrow"), (110, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (15, "-short"), (30, "-tall")]
@@ -159,7 +159,7 @@ class WorkbenchApp(App[str]):
         if isinstance(error, WorkbenchError):
             self.say(str(error), "error")
         else:
-            kept = self._keep_traceback(error)
+            kept = keep_traceback(self.home, error)
             self.say(f"{type(error).__name__}: {error}\n{kept}", "error")
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
@@ -192,13 +192,10 @@ class WorkbenchApp(App[str]):
         return [words for screen in screens if (words := screen.unsaved())]
 
     def farewell(self) -> str:
-        """Return what to print after the app: which runs go on, and how to reach them."""
-        going = self.feed.open_runs()
-        if not going:
-            return ""
-        stop = " ".join(str(run.id) for run in reversed(going[:3]))
-        verb = "goes" if len(going) == 1 else "go"
-        return f"{plural(len(going), 'run')} {verb} on; `workbench` to watch, `workbench stop {stop}`"
+        """Return what to print after the app."""
+        from screens.rows import farewell_words
+
+        return farewell_words(self.feed.open_runs())
 
     def action_help_quit(self) -> None:
         """Answer ctrl+c, which quits other programs."""
@@ -214,17 +211,6 @@ class WorkbenchApp(App[str]):
         from rich.text import Text
 
         error = self._exception or RuntimeError("unknown")
-        kept = self._keep_traceback(error)
+        kept = keep_traceback(self.home, error)
         self._exit_renderables.append(Text(f"The screens failed: {plain(error, 300)}. Runs go on. {kept}"))
         self._close_messages_no_wait()
-
-    def _keep_traceback(self, error: BaseException) -> str:
-        """Write the traceback below the home's logs; return where, in words."""
-        path = self.home.logs / f"screens-{time.strftime('%Y%m%d-%H%M%S')}.txt"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with path.open("a", encoding="utf-8") as file:
-                file.writelines(traceback.format_exception(error))
-        except OSError as problem:
-            return f"its traceback could not be kept: {problem.strerror}"
-        return f"Details: {path}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from store.runs import Run
-from workbench.text import ABSENT, ago, count, duration, number, plain
+from workbench.text import ABSENT, ago, count, duration, number, plain, plural
 
 REASONS = {
     "gpu_oom": "GPU memory",
@@ -43,6 +43,15 @@ def status_words(open_runs: Sequence[Run], device: str, sample: Mapping[str, flo
     parts += [f"{active} training"] if active else []
     parts += [f"{queued} queued"] if queued else []
     return " · ".join(part for part in parts if part)
+
+
+def farewell_words(open_runs: Sequence[Run]) -> str:
+    """Return which runs go on after the screens, and how to reach them; nothing where none does."""
+    if not open_runs:
+        return ""
+    some = " ".join(str(run.id) for run in reversed(open_runs[:3]))
+    verb = "goes" if len(open_runs) == 1 else "go"
+    return f"{plural(len(open_runs), 'run')} {verb} on; `workbench` to watch, `workbench stop {some}`"
 
 
 def _load(device: str, sample: Mapping[str, float]) -> str:
