@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from itertools import groupby
 from typing import Any
 
@@ -70,14 +71,14 @@ def _evaluations(run: Run, trace: Trace) -> Lines:
     if not names:
         return []
     names.sort(key=lambda name: (name != run.goal_key, name == "eval/loss", name))
-    lines: Lines = [[(fit("", 12) + fit("last", 7) + fit("best", 7) + "at", "$foreground-muted")]]
+    lines: Lines = [[(fit("", 13) + fit("last", 7) + fit("best", 7) + "at", "$foreground-muted")]]
     for name in names:
         steps, values = trace.curves[name].points()
         finite = [(value, step) for value, step in zip(values, steps, strict=True) if value is not None]
         pick = max if goal_of(name) == "max" else min
         best, at = pick(finite, key=lambda pair: pair[0]) if finite else (None, None)
         style = "bold" if name == run.goal_key else ""
-        cells = fit(metric_words(name), 12) + fit(number(values[-1] if values else None), 7) + fit(number(best), 7)
+        cells = fit(metric_words(name), 13) + fit(number(values[-1] if values else None), 7) + fit(number(best), 7)
         lines.append([(cells + (count(at) if at is not None else ABSENT), style)])
     return lines
 
@@ -85,7 +86,8 @@ def _evaluations(run: Run, trace: Trace) -> Lines:
 def _gpu(trace: Trace, sample: dict[str, float], cells: int, *, ascii: bool) -> Lines:
     if "gpu0/util" not in sample:
         said = next((event.text for event in reversed(trace.events) if event.kind == "device"), "")
-        return [[(plain(said or "no GPU"), "$foreground-muted")]] if trace.events else []
+        wrapped = textwrap.wrap(plain(said or "no GPU"), cells)[:3]
+        return [[(line, "$foreground-muted")] for line in wrapped] if trace.events else []
     util = [one.get("gpu0/util", 0.0) / 100 for one in trace.samples]
     used, total = sample.get("gpu0/mem_used", 0.0), sample.get("gpu0/mem_total", 0.0)
     readings = [("util", Reading(util[-1], f"{sample['gpu0/util']:3.0f} %", util))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import ClassVar
 
 from textual import on
@@ -21,7 +22,7 @@ from screens.widgets.table import Table
 from screens.widgets.words import Part, Words
 from store.runs import Run
 from workbench.plot import smooth
-from workbench.text import fit
+from workbench.text import fit, plain
 
 SMOOTHING = 0.6
 
@@ -91,11 +92,12 @@ class RunsScreen(PlaceScreen):
             return
         self.feed.watch(run.id)
         trace, stalled = self.feed.traces.get(run.id), self.feed.stalled(run)
+        known = details.remedy(run) or details.advice(run, trace, stalled=stalled)
         self.query_one("#name", Heading).show(f"{run.id} {run.name}")
         self.query_one("#brief", Words).show(
             [
                 [(" " + details.brief(run, trace, stalled=stalled), "")],
-                [(" " + (details.remedy(run) or self._likeness(trace)), "$foreground-muted")],
+                [(" " + (known or self._likeness(trace)), "$foreground-muted" if not known else "")],
             ]
         )
         self.query_one("#facts", Words).show(self._facts(run, trace))
@@ -112,7 +114,10 @@ class RunsScreen(PlaceScreen):
         pairs = details.facts(run, trace, self.workbench.now(), stalled=self.feed.stalled(run))
         lines: list[list[Part]] = [[(fit(label, 9), "$foreground-muted"), (words, "")] for label, words in pairs]
         for words in details.cause_lines(run):
-            lines.append([(words, "$error" if words.startswith("next") is False else "")])
+            style = "" if words.startswith("next") else "$text-error"
+            lines += [[(part, style)] for part in textwrap.wrap(plain(words), 44)[:4]]
+        if words := details.advice(run, trace, stalled=self.feed.stalled(run)):
+            lines += [[(part, "$text-warning")] for part in textwrap.wrap(words, 44)]
         if trace and (nearest := trace.nearest):
             other = self.feed.runs.get(nearest.run_id)
             lines += [
@@ -135,7 +140,7 @@ class RunsScreen(PlaceScreen):
                 steps, values = curve.points()
                 values = smooth(values, SMOOTHING) if metric == "train/loss" else values
                 series.append(Series(label, steps, values, style, "dashed" if dash == "dashed" else "solid"))
-        self.query_one("#curve", Chart).show(series, title="loss" if series else "no points yet")
+        self.query_one("#curve", Chart).show(series, title="loss")
 
     def why_not(self, action: str) -> str | None:
         if action == "compare" and len(self.feed.runs) < 2:

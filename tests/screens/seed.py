@@ -105,9 +105,16 @@ def _log(store: Store, run_id: int, index: int, last: int, started: float) -> No
     floor = 0.16 + 0.1 * (index % 3)
     rows: list[points.Point] = []
     said: list[tuple[float, int, str, str, str, Any]] = [
-        (started, 0, "start", "info", "started on cpu", None),
-        (started, 0, "device", "info", "cpu: NVIDIA driver not found", None),
-        (started, 0, "stage", "info", "training the head alone", {"groups": _groups(1, index)}),
+        (started, 0, "start", "info", "600 updates, 67 M weights", None),
+        (started, 0, "device", "info", "cpu · no GPU: no NVIDIA driver is installed", None),
+        (
+            started,
+            0,
+            "stage",
+            "info",
+            "learning from here on: head (0.9% of the weights)",
+            {"groups": _groups(1, index)},
+        ),
     ]
     for step in range(2, last + 1, 2):
         ts, decay = started + step * 1.4, math.exp(-step / 120)
@@ -121,12 +128,19 @@ def _log(store: Store, run_id: int, index: int, last: int, started: float) -> No
             accuracy = 0.93 - 0.05 * (index % 3) - 0.35 * decay + noise.gauss(0, 0.004)
             scores = (eval_loss, accuracy, accuracy - 0.01)
             rows += [(name, step, ts, value) for name, value in zip(METRICS, scores, strict=True)]
-            said.append(
-                (ts, step, "eval", "info", f"eval at {step}: loss {eval_loss:.3f} accuracy {accuracy:.3f}", None)
-            )
-            said.append((ts + 1, step, "saved", "info", f"saved checkpoints/step-{step:08d} (268 MB)", None))
+            said.append((ts, step, "eval", "info", f"loss {eval_loss:.3f}  accuracy {accuracy:.3f}", None))
+            said.append((ts + 1, step, "saved", "info", f"checkpoint → checkpoints/step-{step:08d} (256 MiB)", None))
         if step == 100:
-            said.append((ts, step, "stage", "info", "layers 4-5 join", {"groups": _groups(3, index)}))
+            said.append(
+                (
+                    ts,
+                    step,
+                    "stage",
+                    "info",
+                    "learning from here on: head, layer 5, layer 4 (22.1% of the weights)",
+                    {"groups": _groups(3, index)},
+                )
+            )
     sample = {
         "cpu/util": 62.0, "ram/used": 6.1e9, "ram/total": 16.6e9, "disk/free": 2.2e11, "worker/ram": 1.9e9,
     }  # fmt: skip
