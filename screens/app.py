@@ -6,8 +6,8 @@ import asyncio
 import os
 import signal
 import time
-import traceback
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from typing import Any, ClassVar, Literal
 
 from textual import on
@@ -16,51 +16,21 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from screens import feed as news
+from screens.crashes import keep_traceback
 from screens.keys import PLACES, keys_of
 from screens.place import PlaceScreen
 from screens.pulse import Pulse, Sampled
-from screens.theme import THEMES
+from screens.theme import THEMES, with_own_tokens
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
-from workbench.text import plain, plural
+from workbench.text import plain
 
 Severity = Literal["information", "warning", "error"]
 
 
-def _runs() -> Screen[Any]:
-    from screens.runs import RunsScreen
-
-    return RunsScreen()
-
-
-def _live() -> Screen[Any]:
-    from screens.live import LiveScreen
-
-    return LiveScreen()
-
-
-def _compare() -> Screen[Any]:
-    from screens.compare import CompareScreen
-
-    return CompareScreen()
-
-
-def _new() -> Screen[Any]:
-    from screens.new import NewScreen
-
-    return NewScreen()
-
-
-def _try() -> Screen[Any]:
-    from screens.trial import TryScreen
-
-    return TryScreen()
-
-
-def _empty(place: str) -> Callable[[], Screen[Any]]:
-    from screens.place import places_of
-
-    return places_of()[place]
+def _place(module: str, name: str) -> Callable[[], Screen[Any]]:
+    """Return what makes a place; its module is loaded when it is first gone to."""
+    return lambda: getattr(import_module(f"screens.{module}"), name)()
 
 
 class WorkbenchApp(App[str]):
@@ -70,7 +40,13 @@ class WorkbenchApp(App[str]):
     """
 
     CSS_PATH = "app.tcss"
-    MODES = {"runs": _runs, "new": _new, "live": _live, "compare": _compare, "try": _try}
+    MODES = {
+        "runs": _place("runs", "RunsScreen"),
+        "new": _place("new", "NewScreen"),
+        "live": _place("live", "LiveScreen"),
+        "compare": _place("compare", "CompareScreen"),
+        "try": _place("trial", "TryScreen"),
+    }
     DEFAULT_MODE = "runs"
     HORIZONTAL_BREAKPOINTS = [(0, "-cramped"), (60, "-narrow"), (110, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (15, "-short"), (30, "-tall")]
@@ -81,7 +57,7 @@ class WorkbenchApp(App[str]):
     ]
 
     def __init__(self, home: Home, *, ascii: bool = False, readonly: bool = False) -> None:
-        super().__init__()
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.home = home
         self.ascii = ascii
         self.readonly = readonly
@@ -93,7 +69,10 @@ class WorkbenchApp(App[str]):
         self.pulse = Pulse(self.feed, self.post_message)
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = "ansi-dark" if os.environ.get("NO_COLOR") else "workbench-dark"
+        self.theme = "workbench-plain" if self.no_color else "workbench-dark"
+
+    def get_css_variables(self) -> dict[str, str]:
+        return with_own_tokens(super().get_css_variables())
 
     def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
@@ -174,7 +153,7 @@ class WorkbenchApp(App[str]):
         if isinstance(error, WorkbenchError):
             self.say(str(error), "error")
         else:
-            kept = self._keep_traceback(error)
+            kept = keep_traceback(self.home, error)
             self.say(f"{type(error).__name__}: {error}\n{kept}", "error")
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
@@ -207,13 +186,14 @@ class WorkbenchApp(App[str]):
         return [words for screen in screens if (words := screen.unsaved())]
 
     def farewell(self) -> str:
-        """Return what to print after the app: which runs go on, and how to reach them."""
-        going = self.feed.open_runs()
-        if not going:
-            return ""
-        stop = " ".join(str(run.id) for run in reversed(going[:3]))
-        verb = "goes" if len(going) == 1 else "go"
-        return f"{plural(len(going), 'run')} {verb} on; `workbench` to watch, `workbench stop {stop}`"
+        """Return what to print after the app."""
+        from screens.rows import farewell_words
+
+        return farewell_words(self.feed.open_runs())
+
+    def action_help_quit(self) -> None:
+        """Answer ctrl+c, which quits other programs."""
+        self.say("q leaves the workbench; runs go on")
 
     def action_redraw(self) -> None:
         """Paint every cell again: something else may have written on the terminal."""
@@ -225,17 +205,6 @@ class WorkbenchApp(App[str]):
         from rich.text import Text
 
         error = self._exception or RuntimeError("unknown")
-        kept = self._keep_traceback(error)
+        kept = keep_traceback(self.home, error)
         self._exit_renderables.append(Text(f"The screens failed: {plain(error, 300)}. Runs go on. {kept}"))
         self._close_messages_no_wait()
-
-    def _keep_traceback(self, error: BaseException) -> str:
-        """Write the traceback below the home's logs; return where, in words."""
-        path = self.home.logs / f"screens-{time.strftime('%Y%m%d-%H%M%S')}.txt"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with path.open("a", encoding="utf-8") as file:
-                file.writelines(traceback.format_exception(error))
-        except OSError as problem:
-            return f"its traceback could not be kept: {problem.strerror}"
-        return f"Details: {path}"

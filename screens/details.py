@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from screens.feed import Trace
+from screens.feed import Curve, Trace
 from screens.nearest import Nearest
 from screens.rows import elapsed, progress, short_name
 from store.runs import Run
+from workbench.insight.overfitting import overfits_from
 from workbench.text import ABSENT, bar, count, duration, number, plain, rate
 
 REMEDIES = {
@@ -25,11 +26,12 @@ _PACE_POINTS = 20
 def pace(run: Run, trace: Trace | None) -> float | None:
     """Return updates per second over the newest points of this attempt, or None where it cannot be told yet."""
     curve = trace.curves.get("train/loss") if trace else None
-    if curve is None or run.started is None:
+    if trace is None or curve is None or not curve.steps:
         return None
+    begun = max((event.ts for event in trace.events if event.kind == "start"), default=run.started or 0.0)
     newest = len(curve.steps) - 1
     oldest = max(0, newest - _PACE_POINTS)
-    while oldest < newest and curve.times[oldest] < run.started:
+    while oldest < newest and curve.times[oldest] < begun:
         oldest += 1
     passed = curve.times[newest] - curve.times[oldest] if newest > oldest else 0.0
     return (curve.steps[newest] - curve.steps[oldest]) / passed if passed > 0 else None
@@ -45,7 +47,7 @@ def left(run: Run, trace: Trace | None) -> float | None:
 
 def steps_words(run: Run) -> str:
     """Return 5 210/12 630."""
-    return f"{count(run.step)}/{count(run.max_steps)}" if run.max_steps else f"step {count(run.step)}"
+    return f"{count(run.step)}/{count(run.max_steps)}" if run.max_steps else count(run.step)
 
 
 def epoch_words(run: Run, trace: Trace | None) -> str:
@@ -109,6 +111,31 @@ def cause_lines(run: Run) -> list[str]:
 def remedy(run: Run) -> str:
     """Return the next step after a failure; nothing where there was none."""
     return REMEDIES.get(run.reason or "", "next: open its log; u resumes") if run.state in FAILED else ""
+
+
+def advice(run: Run, trace: Trace | None, *, stalled: bool = False) -> str:
+    """Return what is wrong with a run that goes on or is done, with its remedy; nothing where all is well."""
+    if stalled:
+        return "! no step for 30 s: its log may say why; s stops it"
+    if trace is None or run.state in FAILED:
+        return ""
+    train, evaluation = (trace.curves.get(name, Curve()).points() for name in ("train/loss", "eval/loss"))
+    if train[1] and train[1][-1] is None:
+        return f"! the loss is not a number since step {count(_since_none(*train))}: lower the learning rate"
+    turn = overfits_from(evaluation, train)
+    if turn is None:
+        return ""
+    stops = trace.config.get("evaluation.patience", "null") != "null"
+    remedies = "dropout, weight decay, more data" if stops else "early stopping, dropout, more data"
+    return f"! eval loss rises from step {count(turn)}: try {remedies}"
+
+
+def _since_none(steps: list[int], values: list[float | None]) -> int:
+    """Return the first step of the run of missing values at the end."""
+    index = len(values) - 1
+    while index > 0 and values[index - 1] is None:
+        index -= 1
+    return steps[index]
 
 
 def setting_words(path: str) -> str:

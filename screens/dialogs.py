@@ -16,6 +16,7 @@ from textual.widgets import Static
 from screens.keys import ALL, PLACES, keys_of
 from workbench.text import fit, plain
 
+MUTED = "$foreground-muted"
 Result = TypeVar("Result")
 
 
@@ -105,8 +106,8 @@ class Help(Sheet[None]):
         own = [key for key in keys if key.places != ALL]
         parts: list[tuple[str, str]] = []
         for group, title in ((own, ""), ([key for key in keys if key not in own], "everywhere")):
-            parts += [(f"\n{title}\n", "$text-muted")] if title else []
+            parts += [(f"\n{title}\n", MUTED)] if title else []
             for key in group:
-                parts += [(fit(key.face, 9), "bold"), (fit(key.description.rstrip("…"), 11), "")]
-                parts += [(f"{key.tooltip}\n", "$text-muted")]
+                parts += [(fit(key.face, 7), "bold"), (fit(key.description.rstrip("…"), 12), "")]
+                parts += [(f"{key.tooltip}\n", MUTED)]
         return Content.assemble(*parts)

@@ -53,6 +53,7 @@ class Trace:
 
     run_id: int
     attempt: int
+    ended: bool
     curves: dict[str, Curve] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     samples: list[dict[str, float]] = field(default_factory=list)
@@ -253,8 +254,9 @@ class Feed:
         if run is None:
             return False
         trace = self.traces.get(run_id)
-        if trace is None or trace.attempt != run.attempt:
-            trace = Trace(run_id, run.attempt)
+        ended = run.state in runs.ENDED
+        if trace is None or (trace.attempt, trace.ended) != (run.attempt, ended):
+            trace = Trace(run_id, run.attempt, ended)
             trace.nearest = find_nearest(store, run, self.runs)
             trace.config = {path: texts[run_id] for path, texts in runs.config(store, [run_id]).items()}
         before = trace.extent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from itertools import groupby
 from typing import Any
 
@@ -46,10 +47,14 @@ def stats(run: Run, trace: Trace | None, cells: int, *, ascii: bool) -> Lines:
     groups = _merged(trace)
     strip = "".join(("*" if ascii else "●") if one["trainable"] else ("." if ascii else "○") for one in _groups(trace))
     told = ", ".join(f"{name} {_rate(one)}" for name, one in groups)
-    lines: Lines = [[(cut(line, cells), "$text-muted")]] if line else []
+    lines: Lines = [[(cut(line, cells), "$foreground-muted")]] if line else []
     if strip:
         lines.append(
-            [("layers ", "$text-muted"), (strip, "$accent" if run.active else ""), (f"  {told}", "$text-muted")]
+            [
+                ("layers ", "$foreground-muted"),
+                (strip, "$accent" if run.active else ""),
+                (f"  {told}", "$foreground-muted"),
+            ]
         )
     return lines
 
@@ -66,14 +71,14 @@ def _evaluations(run: Run, trace: Trace) -> Lines:
     if not names:
         return []
     names.sort(key=lambda name: (name != run.goal_key, name == "eval/loss", name))
-    lines: Lines = [[(fit("", 12) + fit("last", 7) + fit("best", 7) + "at", "$text-muted")]]
+    lines: Lines = [[(fit("", 13) + fit("last", 7) + fit("best", 7) + "at", "$foreground-muted")]]
     for name in names:
         steps, values = trace.curves[name].points()
         finite = [(value, step) for value, step in zip(values, steps, strict=True) if value is not None]
         pick = max if goal_of(name) == "max" else min
         best, at = pick(finite, key=lambda pair: pair[0]) if finite else (None, None)
         style = "bold" if name == run.goal_key else ""
-        cells = fit(metric_words(name), 12) + fit(number(values[-1] if values else None), 7) + fit(number(best), 7)
+        cells = fit(metric_words(name), 13) + fit(number(values[-1] if values else None), 7) + fit(number(best), 7)
         lines.append([(cells + (count(at) if at is not None else ABSENT), style)])
     return lines
 
@@ -81,7 +86,8 @@ def _evaluations(run: Run, trace: Trace) -> Lines:
 def _gpu(trace: Trace, sample: dict[str, float], cells: int, *, ascii: bool) -> Lines:
     if "gpu0/util" not in sample:
         said = next((event.text for event in reversed(trace.events) if event.kind == "device"), "")
-        return [[(plain(said or "no GPU"), "$text-muted")]] if trace.events else []
+        wrapped = textwrap.wrap(plain(said or "no GPU"), cells)[:3]
+        return [[(line, "$foreground-muted")] for line in wrapped] if trace.events else []
     util = [one.get("gpu0/util", 0.0) / 100 for one in trace.samples]
     used, total = sample.get("gpu0/mem_used", 0.0), sample.get("gpu0/mem_total", 0.0)
     readings = [("util", Reading(util[-1], f"{sample['gpu0/util']:3.0f} %", util))]
@@ -92,7 +98,7 @@ def _gpu(trace: Trace, sample: dict[str, float], cells: int, *, ascii: bool) -> 
     told = [f"ours {size(ours)}"] if ours else []
     told += [f"{sample['gpu0/temperature']:.0f} °C"] if "gpu0/temperature" in sample else []
     told += [f"{sample['gpu0/power']:.0f} W"] if "gpu0/power" in sample else []
-    return [*lines, [(" · ".join(told), "$text-muted")]] if told else lines
+    return [*lines, [(" · ".join(told), "$foreground-muted")]] if told else lines
 
 
 def _gpu_brief(trace: Trace, sample: dict[str, float]) -> str:
@@ -117,7 +123,7 @@ def _host(trace: Trace, sample: dict[str, float], cells: int, *, ascii: bool) ->
         lines.append([(gauge_line("ram", reading, cells, 6, ascii), "")])
     told = [f"ours {size(sample['worker/ram'])}"] if sample.get("worker/ram") else []
     told += [f"disk {size(sample['disk/free'])} free"] if "disk/free" in sample else []
-    return [*lines, [(" · ".join(told), "$text-muted")]] if told else lines
+    return [*lines, [(" · ".join(told), "$foreground-muted")]] if told else lines
 
 
 def _optimiser_values(trace: Trace) -> list[tuple[str, float | None]]:
@@ -140,7 +146,7 @@ def _groups(trace: Trace) -> list[dict[str, Any]]:
     groups = stage.data.get("groups", []) if stage else []
     return [
         {"name": plain(one.get("name", "?")), "trainable": bool(one.get("trainable")), "rate": one.get("rate")}
-        for one in groups
+        for one in reversed(groups)
         if isinstance(one, dict)
     ]
 
@@ -165,7 +171,7 @@ def _layers(trace: Trace, *, ascii: bool) -> Lines:
     hidden = merged[_LAYER_LINES - 1 : -1] if len(merged) > _LAYER_LINES else []
     for names, one in merged:
         if hidden and one is hidden[0][1]:
-            lines.append([(f"  … {count(len(hidden))} more", "$text-muted")])
+            lines.append([(f"  … {count(len(hidden))} more", "$foreground-muted")])
         if any(one is other for _, other in hidden):
             continue
         on = one["trainable"]
@@ -173,9 +179,9 @@ def _layers(trace: Trace, *, ascii: bool) -> Lines:
         many = f" ({one['many']})" if one["many"] > 2 else ""
         lines.append(
             [
-                (f"{dot} ", "$accent" if on else "$text-muted"),
+                (f"{dot} ", "$accent" if on else "$foreground-muted"),
                 (f"{_rate(one):<8}", ""),
-                (f"{names}{many}", "" if on else "$text-muted"),
+                (f"{names}{many}", "" if on else "$foreground-muted"),
             ]
         )
     return lines

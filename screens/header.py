@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from screens.details import cause_lines, doing_words, epoch_words, left, pace, progress_words, steps_words
+from screens.details import advice, cause_lines, doing_words, epoch_words, left, pace, progress_words, steps_words
 from screens.feed import Trace
 from screens.rows import data_name, elapsed, short_name, state_words
 from screens.widgets.words import Part
@@ -25,9 +25,9 @@ def head_lines(
     about = " · ".join((plain(run.task), short_name(run.backbone), plain(run.strategy), data_name(run.dataset)))
     where = " · ".join(part for part in (f"seed {run.seed}", run.slot or "", run.host or "") if part)
     gap = max(2, cells - width(f"{run.id} {plain(run.name)}   {about}") - width(where))
-    first: list[Part] = [(f"{run.id} {run.name}", "bold"), (f"   {about}", "$text-muted")]
-    first.append((" " * gap + where, "$text-muted"))
-    parts = [epoch_words(run, trace), f"step {steps_words(run)}" if run.max_steps else steps_words(run)]
+    first: list[Part] = [(f"{run.id} {run.name}", "bold"), (f"   {about}", "$foreground-muted")]
+    first.append((" " * gap + where, "$foreground-muted"))
+    parts = [epoch_words(run, trace), f"step {steps_words(run)}" if run.step else ""]
     parts += [progress_words(run, 20, ascii=ascii) if run.state not in ("queued", "starting") else ""]
     parts += [_time(run, trace, now), _speed(run, trace)]
     rest = "   ".join(part for part in parts if part)
@@ -71,11 +71,12 @@ def _speed(run: Run, trace: Trace | None) -> str:
     )
 
 
-def cause(run: Run, cells: int) -> Lines:
-    """Return why a run failed, wrapped into a few lines, and the next step."""
+def cause(run: Run, trace: Trace | None, cells: int, *, stalled: bool) -> Lines:
+    """Return why a run failed, wrapped into a few lines, and the next step; else what to know about it, if anything."""
     lines = cause_lines(run)
     if not lines:
-        return []
+        words = advice(run, trace, stalled=stalled)
+        return [[(words, "$text-warning")]] if words else []
     wrapped = textwrap.wrap(plain(lines[0]), max(20, cells))
     shown = wrapped[:_CAUSE_LINES]
     if len(wrapped) > len(shown):

@@ -85,7 +85,9 @@ class Listing:
 
 
 def _cells(row: Row, marked: bool) -> TableRow:
-    style = {"$accent": "accent", "$error": "bad", "$warning": "warn", "$text-muted": "muted"}.get(row.state.style, "")
+    style = {"$accent": "accent", "$error": "bad", "$warning": "warn", "$foreground-muted": "muted"}.get(
+        row.state.style, ""
+    )
     return TableRow(
         str(row.id),
         (

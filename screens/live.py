@@ -23,6 +23,7 @@ from screens.widgets.tail import Cell, Tail
 from screens.widgets.words import Words
 from store.events import Event
 from store.runs import OPEN, Run
+from workbench.text import count
 
 Value = TypeVar("Value")
 SIDE = ("evals", "optimiser", "layers", "gpu", "host")
@@ -104,7 +105,7 @@ class LiveScreen(PlaceScreen):
         lines = header.head_lines(run, trace, now, cells, wide=wide, stalled=stalled, ascii=ascii_only)
         self.query_one("#head", Words).show(lines)
         self.set_class(run.state in FAILED, "-failed")
-        self.query_one("#cause", Words).show(header.cause(run, cells))
+        self.query_one("#cause", Words).show(header.cause(run, trace, cells, stalled=stalled))
         self.query_one("#curve", Chart).show(
             self.view.series(run, trace),
             title=self.view.title(),
@@ -209,4 +210,5 @@ def _after(values: tuple[Value, ...], value: Value) -> Value:
 def event_cell(event: Event) -> Cell:
     """Return an event as a line of the log, in the style of its level."""
     clock = time.strftime("%H:%M:%S", time.localtime(event.ts))
-    return Cell(f"{clock} {event.text}", LEVELS.get(event.level, ""))
+    what = f"eval at {count(event.step)}: " if event.kind == "eval" else ""
+    return Cell(f"{clock} {what}{event.text}", LEVELS.get(event.level, ""))

@@ -39,8 +39,8 @@ class StoreNotice(Static):
         lines: list[tuple[str, str]] = [(plain(what) + "\n", "")]
         if state == "broken":
             lines.insert(0, ("The store cannot be read\n\n", "bold"))
-            lines.append((plain(hint) + "\n" if hint else "", "$text-muted"))
-            lines.append(("\nIt is tried again every second; `workbench doctor` looks closer.", "$text-muted"))
+            lines.append((plain(hint) + "\n" if hint else "", "$foreground-muted"))
+            lines.append(("\nIt is tried again every second; `workbench doctor` looks closer.", "$foreground-muted"))
         self.update(Content.assemble(*lines))
 
 
@@ -153,12 +153,3 @@ class PlaceScreen(Screen[None]):
         """Show the error of a failed worker; start workers with `exit_on_error=False`."""
         if event.state == WorkerState.ERROR and isinstance(event.worker.error, Exception):
             self.workbench.report(event.worker.error)
-
-
-def places_of() -> dict[str, type[PlaceScreen]]:
-    """Return the empty places, for those that are not written yet."""
-
-    def make(name: str) -> type[PlaceScreen]:
-        return type(f"{name.title()}Screen", (PlaceScreen,), {"PLACE": name, "BINDINGS": bindings(name)})
-
-    return {name: make(name) for name in ("new", "compare", "try")}

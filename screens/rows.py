@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from store.runs import Run
-from workbench.text import ABSENT, ago, count, duration, number, plain
+from workbench.text import ABSENT, ago, count, duration, number, plain, plural
 
 REASONS = {
     "gpu_oom": "GPU memory",
@@ -25,12 +25,12 @@ STYLES = {
     "starting": "$accent",
     "stopping": "$accent",
     "stalled": "$warning",
-    "queued": "$text-muted",
-    "paused": "$text-muted",
+    "queued": "$foreground-muted",
+    "paused": "$foreground-muted",
     "failed": "$error",
     "crashed": "$error",
     "lost": "$error",
-    "stopped": "$text-muted",
+    "stopped": "$foreground-muted",
     "finished": "",
 }
 
@@ -43,6 +43,15 @@ def status_words(open_runs: Sequence[Run], device: str, sample: Mapping[str, flo
     parts += [f"{active} training"] if active else []
     parts += [f"{queued} queued"] if queued else []
     return " · ".join(part for part in parts if part)
+
+
+def farewell_words(open_runs: Sequence[Run]) -> str:
+    """Return which runs go on after the screens, and how to reach them; nothing where none does."""
+    if not open_runs:
+        return ""
+    some = " ".join(str(run.id) for run in reversed(open_runs[:3]))
+    verb = "goes" if len(open_runs) == 1 else "go"
+    return f"{plural(len(open_runs), 'run')} {verb} on; `workbench` to watch, `workbench stop {some}`"
 
 
 def _load(device: str, sample: Mapping[str, float]) -> str:
@@ -152,7 +161,7 @@ def row_of(run: Run, loss: float | None, now: float, *, stalled: bool = False, a
 
 
 def elapsed(run: Run, now: float) -> float:
-    """Return seconds of training so far, over all attempts."""
-    if run.active and run.started is not None:
-        return max(run.seconds, now - run.started)
-    return run.seconds or ((run.ended or now) - run.started if run.started is not None else 0.0)
+    """Return seconds of training so far over all attempts, or since it was started where none are logged yet."""
+    if run.seconds or run.started is None:
+        return run.seconds
+    return max(0.0, (now if run.active else run.ended or now) - run.started)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import ClassVar
 
 from textual import on
@@ -21,7 +22,7 @@ from screens.widgets.table import Table
 from screens.widgets.words import Part, Words
 from store.runs import Run
 from workbench.plot import smooth
-from workbench.text import fit
+from workbench.text import fit, plain
 
 SMOOTHING = 0.6
 
@@ -69,7 +70,7 @@ class RunsScreen(PlaceScreen):
         table = self.query_one(Table)
         table.set_columns(self.listing.columns(next(iter(self.feed.runs), 0)))
         table.set_rows(rows, empty=self._say_empty())
-        self.query_one("#filter-count", Words).show([[(f"{len(rows)} of {len(self.feed.runs)}", "$text-muted")]])
+        self.query_one("#filter-count", Words).show([[(f"{len(rows)} of {len(self.feed.runs)}", "$foreground-muted")]])
         self.show_detail()
 
     def _say_empty(self) -> str:
@@ -91,11 +92,12 @@ class RunsScreen(PlaceScreen):
             return
         self.feed.watch(run.id)
         trace, stalled = self.feed.traces.get(run.id), self.feed.stalled(run)
+        known = details.remedy(run) or details.advice(run, trace, stalled=stalled)
         self.query_one("#name", Heading).show(f"{run.id} {run.name}")
         self.query_one("#brief", Words).show(
             [
                 [(" " + details.brief(run, trace, stalled=stalled), "")],
-                [(" " + (details.remedy(run) or self._likeness(trace)), "$text-muted")],
+                [(" " + (known or self._likeness(trace)), "$foreground-muted" if not known else "")],
             ]
         )
         self.query_one("#facts", Words).show(self._facts(run, trace))
@@ -110,14 +112,20 @@ class RunsScreen(PlaceScreen):
 
     def _facts(self, run: Run, trace: Trace | None) -> list[list[Part]]:
         pairs = details.facts(run, trace, self.workbench.now(), stalled=self.feed.stalled(run))
-        lines: list[list[Part]] = [[(fit(label, 9), "$text-muted"), (words, "")] for label, words in pairs]
+        lines: list[list[Part]] = [[(fit(label, 9), "$foreground-muted"), (words, "")] for label, words in pairs]
         for words in details.cause_lines(run):
-            lines.append([(words, "$error" if words.startswith("next") is False else "")])
+            style = "" if words.startswith("next") else "$text-error"
+            lines += [[(part, style)] for part in textwrap.wrap(plain(words), 44)[:4]]
+        if words := details.advice(run, trace, stalled=self.feed.stalled(run)):
+            lines += [[(part, "$text-warning")] for part in textwrap.wrap(words, 44)]
         if trace and (nearest := trace.nearest):
             other = self.feed.runs.get(nearest.run_id)
-            lines += [[("", "")], [(f"differs from #{nearest.run_id} {other.name if other else ''}", "$text-muted")]]
+            lines += [
+                [("", "")],
+                [(f"differs from #{nearest.run_id} {other.name if other else ''}", "$foreground-muted")],
+            ]
             changes = details.differs_lines(nearest)
-            lines += [[("  " + fit(setting, 16), "$text-muted"), (change, "")] for setting, change in changes]
+            lines += [[("  " + fit(setting, 16), "$foreground-muted"), (change, "")] for setting, change in changes]
             lines += [[("  in nothing", "")]] if not changes else []
         return lines
 
@@ -132,7 +140,7 @@ class RunsScreen(PlaceScreen):
                 steps, values = curve.points()
                 values = smooth(values, SMOOTHING) if metric == "train/loss" else values
                 series.append(Series(label, steps, values, style, "dashed" if dash == "dashed" else "solid"))
-        self.query_one("#curve", Chart).show(series, title="loss" if series else "no points yet")
+        self.query_one("#curve", Chart).show(series, title="loss")
 
     def why_not(self, action: str) -> str | None:
         if action == "compare" and len(self.feed.runs) < 2:

@@ -1,8 +1,8 @@
-"""Colours: one dark and one light theme; every style sheet names their tokens alone."""
+"""Colours: a dark, a light and a colourless theme; every style sheet names their tokens alone."""
 
 from __future__ import annotations
 
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 DARK = Theme(
     name="workbench-dark",
@@ -36,4 +36,27 @@ LIGHT = Theme(
     variables={"rule": "#c4c6c9", "block-cursor-background": "#dde3ea", "block-cursor-foreground": "#14161a"},
 )
 
-THEMES = (DARK, LIGHT)
+_SAME = "ansi_default"
+PLAIN = Theme(
+    name="workbench-plain",
+    primary=_SAME,
+    secondary=_SAME,
+    accent=_SAME,
+    foreground=_SAME,
+    background=_SAME,
+    surface=_SAME,
+    panel=_SAME,
+    success=_SAME,
+    warning=_SAME,
+    error=_SAME,
+    ansi=True,
+    variables={name: _SAME for name in BUILTIN_THEMES["ansi-dark"].variables if not name.endswith("style")},
+)
+"""The terminal's own two colours, for NO_COLOR (no-color.org)."""
+
+THEMES = (DARK, LIGHT, PLAIN)
+
+
+def with_own_tokens(variables: dict[str, str]) -> dict[str, str]:
+    """Return a theme's variables with those that this app alone has, for themes that are not its own."""
+    return {"rule": variables.get("foreground-disabled") or "ansi_default 50%", **variables}

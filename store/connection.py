@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -110,6 +112,23 @@ def prepare(path: Path) -> None:
     with _write_lock(path):
         migrate(path)
     path.chmod(0o600)
+
+
+def prepare_apart(path: Path) -> None:
+    """Do what `prepare` does in a child process, which alone loads what that needs (sqlite-utils loads pandas)."""
+    if is_current(path):
+        return
+    made = subprocess.run(
+        [sys.executable, "-m", "store", str(path)],
+        cwd=Path(__file__).parents[1],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    if made.returncode:
+        reason = made.stderr.strip().rpartition("\n")[2] or f"exit code {made.returncode}"
+        raise StoreError(f"{path}: could not be made: {reason}")
 
 
 def _check(path: Path, connection: sqlite3.Connection) -> int:

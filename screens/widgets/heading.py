@@ -34,7 +34,7 @@ class Heading(Widget):
         room = cells - width(title) - 4
         hint = cut(self.hint, room - 3) if room > 12 else ""
         parts: list[tuple[str, str]] = [(f"{dash} ", "$rule"), (title, "$foreground")]
-        parts += [(f"   {hint}", "$text-muted")] if hint else []
+        parts += [(f"   {hint}", "$foreground-muted")] if hint else []
         used = 2 + width(title) + (3 + width(hint) if hint else 0)
         parts.append((" " + dash * max(0, cells - used - 1), "$rule"))
         return Content.assemble(*parts)

@@ -62,7 +62,7 @@ def add_run(store: Store, home: Home, index: int, state: str, now: float = NOW, 
     uid = f"{index + 1:04d}seed{state}"
     max_steps, share = 600, {"finished": 1.0, "failed": 0.2, "running": 0.42, "queued": 0.0}.get(state, 0.5)
     step = int(max_steps * share)
-    started = now - 640 if state == "running" else now - (40 - index) * 9000.0
+    started = now - {"running": 640.0, "queued": 60.0}.get(state, (40 - index) * 9000.0)
     values: dict[str, Any] = {
         "uid": uid, "name": recipe.label, "task": recipe.task.name, "backbone": recipe.backbone.name,
         "strategy": recipe.strategy.name, "dataset": recipe.dataset, "seed": recipe.seed, "created": started - 5,
@@ -105,9 +105,16 @@ def _log(store: Store, run_id: int, index: int, last: int, started: float) -> No
     floor = 0.16 + 0.1 * (index % 3)
     rows: list[points.Point] = []
     said: list[tuple[float, int, str, str, str, Any]] = [
-        (started, 0, "start", "info", "started on cpu", None),
-        (started, 0, "device", "info", "cpu: NVIDIA driver not found", None),
-        (started, 0, "stage", "info", "training the head alone", {"groups": _groups(1, index)}),
+        (started, 0, "start", "info", "600 updates, 67 M weights", None),
+        (started, 0, "device", "info", "cpu · no GPU: no NVIDIA driver is installed", None),
+        (
+            started,
+            0,
+            "stage",
+            "info",
+            "learning from here on: head (0.9% of the weights)",
+            {"groups": _groups(1, index)},
+        ),
     ]
     for step in range(2, last + 1, 2):
         ts, decay = started + step * 1.4, math.exp(-step / 120)
@@ -121,12 +128,19 @@ def _log(store: Store, run_id: int, index: int, last: int, started: float) -> No
             accuracy = 0.93 - 0.05 * (index % 3) - 0.35 * decay + noise.gauss(0, 0.004)
             scores = (eval_loss, accuracy, accuracy - 0.01)
             rows += [(name, step, ts, value) for name, value in zip(METRICS, scores, strict=True)]
-            said.append(
-                (ts, step, "eval", "info", f"eval at {step}: loss {eval_loss:.3f} accuracy {accuracy:.3f}", None)
-            )
-            said.append((ts + 1, step, "saved", "info", f"saved checkpoints/step-{step:08d} (268 MB)", None))
+            said.append((ts, step, "eval", "info", f"loss {eval_loss:.3f}  accuracy {accuracy:.3f}", None))
+            said.append((ts + 1, step, "saved", "info", f"checkpoint → checkpoints/step-{step:08d} (256 MiB)", None))
         if step == 100:
-            said.append((ts, step, "stage", "info", "layers 4-5 join", {"groups": _groups(3, index)}))
+            said.append(
+                (
+                    ts,
+                    step,
+                    "stage",
+                    "info",
+                    "learning from here on: head, layer 5, layer 4 (22.1% of the weights)",
+                    {"groups": _groups(3, index)},
+                )
+            )
     sample = {
         "cpu/util": 62.0, "ram/used": 6.1e9, "ram/total": 16.6e9, "disk/free": 2.2e11, "worker/ram": 1.9e9,
     }  # fmt: skip
@@ -145,4 +159,4 @@ def _groups(trainable: int, index: int) -> list[dict[str, Any]]:
     return [
         {"name": name, "trainable": every or n < trainable, "rate": 5e-5 * 0.95**n, "share": 0.1}
         for n, name in enumerate(names)
-    ]
+    ][::-1]

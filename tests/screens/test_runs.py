@@ -123,7 +123,9 @@ async def test_hostile_names_are_shown_as_typed(tmp_path: Path) -> None:
     prepare(home.store)
     with open_store(home.store) as store:
         run_id = add_run(store, home, 3, "failed")
-        runs.update(store, run_id, name=HOSTILE, backbone=HOSTILE, dataset=HOSTILE, strategy=HOSTILE, task=HOSTILE)
+        words = dict.fromkeys(("name", "backbone", "dataset", "strategy", "task"), HOSTILE)
+        with store.write() as connection:
+            runs.set_columns(connection, run_id, **words)
     async with opened(home, (160, 45)) as (app, pilot):
         shown = screen_text(app)
         assert f"1 {HOSTILE_SHOWN}" in shown

@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from store import commands, points, runs
-from store.connection import Store, StoreError, is_current, open_store
+from store.connection import Store, StoreError, is_current, open_store, prepare_apart
 from store.runs import OPEN, Run
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
@@ -33,7 +33,7 @@ def submit(home: Home, recipe: Recipe, *, parent_id: int | None = None, grp: str
     `parent_id` is the run it follows from; `grp` a word shared by runs that are started to be compared.
     """
     _check_device(recipe)
-    home.create()
+    prepare_apart(home.create().store)
     with dispatch_lock(home), _open(home) as store:
         folders.settle(home, store)
         if parent_id is not None and runs.get(store, parent_id) is None:

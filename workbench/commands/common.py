@@ -1,0 +1,78 @@
+"""What the commands share: the store, a run by its reference, and output as text or JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from store import runs
+from store.connection import Store, read_store
+from store.runs import Run
+from workbench.errors import WorkbenchError
+from workbench.paths import Home
+from workbench.text import number, plain
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+pass_home = click.make_pass_decorator(Home)
+
+
+@contextmanager
+def reading(home: Home) -> Iterator[Store]:
+    """Open the store for reading; say what to do where there is none yet."""
+    if not home.store.exists():
+        raise WorkbenchError(
+            "there are no runs here yet",
+            where=str(home.root),
+            hint="Start one: workbench demo, or workbench train FILE.toml; another place: --home DIR.",
+        )
+    with read_store(home.store) as store:
+        yield store
+
+
+def find_run(store: Store, reference: str) -> Run:
+    """Return a run by number, uid or name."""
+    run = runs.find(store, reference)
+    if run is None:
+        raise WorkbenchError(f"there is no run {plain(reference, 80)!r}", hint="See the runs with: workbench ls")
+    return run
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON; a number that JSON does not know is null."""
+    click.echo(json.dumps(_finite(value), ensure_ascii=False, indent=1))
+
+
+def run_json(run: Run) -> dict[str, Any]:
+    """Return a run as JSON has it."""
+    return {**asdict(run), "versions": json.loads(run.versions) if run.versions else None}
+
+
+def state_words(run: Run) -> str:
+    """Say a run's state in words: running 42%, finished early, failed: data."""
+    if run.active and run.max_steps:
+        return f"{run.state} {100 * run.step // run.max_steps}%"
+    if run.state == "finished" and run.reason == "early_stop":
+        return "finished early"
+    if run.state in ("failed", "crashed", "lost") and run.reason:
+        return f"{run.state}: {run.reason.replace('_', ' ')}"
+    return run.state
+
+
+def score_words(run: Run) -> str:
+    """Return the best value of the metric that decides: accuracy 0.921."""
+    if run.best_value is None:
+        return "—"
+    return f"{(run.goal_key or '').removeprefix('eval/')} {number(run.best_value)}"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))) else value

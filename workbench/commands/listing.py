@@ -1,0 +1,44 @@
+"""workbench ls"""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from store import runs
+from workbench.commands.common import json_option, pass_home, print_json, reading, run_json, score_words, state_words
+from workbench.paths import Home
+from workbench.text import ago, duration, plain, table
+
+
+@click.command("ls", epilog="Example: workbench ls --state running --json")
+@click.option("--state", multiple=True, help="Only runs in this state; may be given again.")
+@click.option("-n", "--limit", type=click.IntRange(1), default=50, show_default=True, help="At most this many.")
+@json_option
+@pass_home
+def command(home: Home, state: tuple[str, ...], limit: int, as_json: bool) -> None:
+    """List runs, newest first."""
+    with reading(home) as store:
+        found = runs.listing(store, states=state, limit=limit)
+    if as_json:
+        print_json([run_json(run) for run in found])
+        return
+    now = time.time()
+    rows = [
+        [
+            str(run.id),
+            plain(run.name, 40),
+            plain(run.task, 20),
+            plain(run.backbone.rpartition("/")[2], 24),
+            plain(run.strategy, 16),
+            state_words(run),
+            score_words(run),
+            duration(run.seconds) if run.seconds else "—",
+            ago(run.created, now),
+        ]
+        for run in found
+    ]
+    heads = ["run", "name", "task", "backbone", "strategy", "state", "best", "time", "age"]
+    for line in table(rows, heads, ["right"]) if rows else ["No runs in this state." if state else "No runs."]:
+        click.echo(line)

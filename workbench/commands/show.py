@@ -1,0 +1,87 @@
+"""workbench show"""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+
+import click
+
+from store import checkpoints, points, predictions
+from store.connection import Store
+from store.runs import Run
+from workbench.commands.common import find_run, json_option, pass_home, print_json, reading, run_json, state_words
+from workbench.paths import Home
+from workbench.text import ago, count, duration, number, plain, quantity, size, table
+
+
+@click.command(epilog="Example: workbench show 3 --recipe > again.toml")
+@click.argument("run", metavar="RUN")
+@click.option("--recipe", "only_recipe", is_flag=True, help="Print the recipe as TOML, and nothing else.")
+@json_option
+@pass_home
+def command(home: Home, run: str, only_recipe: bool, as_json: bool) -> None:
+    """Show one run: state, results, files, recipe."""
+    with reading(home) as store:
+        found = find_run(store, run)
+        if only_recipe:
+            click.echo(found.recipe, nl=False)
+        elif as_json:
+            print_json(_as_json(store, home, found))
+        else:
+            for line in _as_text(store, home, found):
+                click.echo(line)
+
+
+def _as_json(store: Store, home: Home, run: Run) -> dict[str, object]:
+    return {
+        **run_json(run),
+        "folder": str(home.run_folder(run.uid)),
+        "metrics": {name: vars(summary) for name, summary in points.summaries(store, [run.id])[run.id].items()},
+        "checkpoints": [vars(each) for each in checkpoints.listing(store, run.id)],
+        "predictions": predictions.count(store, run.id),
+    }
+
+
+def _as_text(store: Store, home: Home, run: Run) -> list[str]:
+    facts = [
+        ("run", f"#{run.id} {plain(run.name)}"),
+        ("state", state_words(run) + (f" — {plain(run.error, 400)}" if run.error else "")),
+        ("task", plain(f"{run.task} on {run.dataset}")),
+        ("backbone", plain(run.backbone)),
+        ("strategy", plain(run.strategy)),
+        ("progress", f"{count(run.step)} of {count(run.max_steps)} updates" if run.max_steps else "not begun"),
+        ("best", _best(run)),
+        ("time", duration(run.seconds) if run.seconds else "—"),
+        ("weights", f"{quantity(run.parameters)}, learning {quantity(run.trainable)}"),
+        ("memory", f"{size(run.peak_bytes)} at most"),
+        ("started", _moment(run.started)),
+        ("seed", str(run.seed)),
+        ("folder", plain(home.run_folder(run.uid))),
+    ]
+    lines = table([list(fact) for fact in facts])
+    summaries = points.summaries(store, [run.id])[run.id]
+    if summaries:
+        rows = [
+            [name, number(each.last), number(each.min), number(each.max), str(each.last_step), str(each.n)]
+            for name, each in sorted(summaries.items())
+        ]
+        heads = ["metric", "last", "lowest", "highest", "at step", "points"]
+        lines += ["", *table(rows, heads, ["left", "right", "right", "right", "right", "right"])]
+    saved = checkpoints.listing(store, run.id)
+    if saved:
+        rows = [[each.kind, str(each.step), plain(each.path), size(each.bytes)] for each in saved]
+        lines += ["", *table(rows, ["saved", "step", "path", "size"], ["left", "right"])]
+    return [*lines, "", "recipe", *(f"  {plain(line)}" for line in run.recipe.splitlines() if line)]
+
+
+def _best(run: Run) -> str:
+    if run.best_value is None:
+        return "—"
+    return f"{plain(run.goal_key)} {number(run.best_value, 4)} at step {run.best_step}"
+
+
+def _moment(when: float | None) -> str:
+    if when is None:
+        return "—"
+    return f"{datetime.fromtimestamp(when).astimezone().isoformat(timespec='seconds')} ({ago(when, time.time())})"

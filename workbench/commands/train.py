@@ -1,0 +1,61 @@
+"""workbench train"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from workbench import recipe
+from workbench.commands.common import json_option, pass_home, print_json, run_json
+from workbench.commands.follow import follow
+from workbench.data.report import Report, inspect
+from workbench.paths import Home
+from workbench.supervision import queue
+from workbench.text import count, plain
+
+
+@click.command(epilog="Example: workbench train sst2.toml --set strategy=gradual --set training.epochs=2 --wait")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Change a setting of the recipe.")
+@click.option(
+    "--wait", is_flag=True, help="Print progress and return when the run has ended; exit code 1 if it failed."
+)
+@click.option("--check", is_flag=True, help="Read the recipe and the data, say what they come to, and start nothing.")
+@json_option
+@pass_home
+def command(home: Home, file: Path, settings: tuple[str, ...], wait: bool, check: bool, as_json: bool) -> None:
+    """Train what a recipe says, in the background.
+
+    FILE is a TOML recipe; see the README for one, or print that of a run with: workbench show RUN --recipe
+    """
+    plan = recipe.load(file, settings)
+    report = inspect(plan, home.create().cache)
+    if check:
+        print_json(vars(report)) if as_json else _print_report(report)
+        return
+    run = queue.submit(home, plan)
+    if not as_json:
+        for note in report.notes:
+            click.echo(f"note: {plain(note)}", err=True)
+        click.echo(f"Run #{run.id} {plain(run.name)} is {run.state}: {count(report.updates)} updates.", err=wait)
+    if wait:
+        run = follow(home, run, quiet=as_json)
+    if as_json:
+        print_json(run_json(run))
+    elif not wait:
+        click.echo(f"Watch it: workbench log {run.id} -f, or open the workbench. It goes on when you log out.")
+    raise SystemExit(1 if wait and run.state not in ("finished", "stopped") else 0)
+
+
+def _print_report(report: Report) -> None:
+    labels = ", ".join(f"{plain(label)} {count(number)}" for label, number in report.labels.items())
+    click.echo(f"train       {count(report.rows)} rows; columns {plain(', '.join(report.columns))}")
+    click.echo(f"evaluation  {count(report.validation_rows)} rows, every {count(report.evaluation_every)} updates")
+    click.echo(f"text        {plain(report.text)}")
+    click.echo(f"label       {plain(report.label)}: {labels}")
+    click.echo(f"updates     {count(report.updates)}")
+    for text, label in report.preview:
+        click.echo(f"  {plain(label, 20)}: {plain(text, 90)}")
+    for note in report.notes:
+        click.echo(f"note: {plain(note)}")
