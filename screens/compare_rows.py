@@ -181,11 +181,11 @@ def offered_pair(runs: Sequence[Run]) -> tuple[Run, Run] | None:
 def nothing_marked(runs: Sequence[Run]) -> Content:
     """Return how to mark runs, and the pair that enter compares; `runs` are newest first."""
     said = "Nothing is marked to compare.\n\n In Runs, space marks a run and c compares the marked ones.\n\n"
-    parts: list[tuple[str, str]] = [(f"\n {said}", "$text-muted")]
+    parts: list[tuple[str, str]] = [(f"\n {said}", "$foreground-muted")]
     if pair := offered_pair(runs):
         newest, earlier = (f"#{run.id} {plain(run.name, 30)}" for run in pair)
         parts += [(" enter", "bold"), (f"  compares {newest}  with  {earlier},\n", "")]
-        parts.append(("        the last two finished on the same data", "$text-muted"))
+        parts.append(("        the last two finished on the same data", "$foreground-muted"))
     return Content.assemble(*parts)
 
 

@@ -26,7 +26,7 @@ class Editor(Vertical):
     DEFAULT_CSS = """
     Editor { height: auto; display: none; }
     Editor.-open { display: block; }
-    Editor Static { height: 1; color: $text-muted; }
+    Editor Static { height: 1; color: $foreground-muted; }
     Editor #editor-told.-wrong { color: $text-error; }
     """
 
@@ -59,7 +59,7 @@ class Editor(Vertical):
     def ask(self, key: str, words: str, help: str, value: str, check: Check, offers: Offers | None = None) -> None:
         """Open with a value to change; enter tells `Accepted`, escape `Closed`."""
         self.key, self._check, self._offers = key, check, offers
-        asked = Content.assemble((f" {plain(words)}", "bold $foreground"), (f"  {plain(help)}", "$text-muted"))
+        asked = Content.assemble((f" {plain(words)}", "bold $foreground"), (f"  {plain(help)}", "$foreground-muted"))
         self.query_one("#editor-asked", Static).update(asked)
         self.add_class("-open")
         line = self.query_one(Line)

@@ -57,16 +57,18 @@ def plan_lines(plan: Plan, cells: int) -> Content:
     if plan.error is not None:
         where = f"{plan.error.where}: " if plan.error.where else ""
         lines.append((" ✗ ", "$text-error", where + plan.error.what))
-        lines += [("   ", "$text-muted", plan.error.hint)] if plan.error.hint else []
+        lines += [("   ", "$foreground-muted", plan.error.hint)] if plan.error.hint else []
     elif plan.report is not None:
         lines += [("   ", "", line) for line in _facts(plan)]
         lines += [(" ! ", "$text-warning", note) for note in plan.report.notes]
     elif plan.checking:
-        lines.append(("   ", "$text-muted", "reading the data and the backbone … ^x cancels, ^s starts all the same"))
+        lines.append(
+            ("   ", "$foreground-muted", "reading the data and the backbone … ^x cancels, ^s starts all the same")
+        )
     if plan.nearest is not None:
         lines.append(("   ", "", difference_words(plan.nearest)))
     if plan.report is not None:
-        lines += [("   ", "$text-muted", _row(text, label, cells)) for text, label in plan.report.preview]
+        lines += [("   ", "$foreground-muted", _row(text, label, cells)) for text, label in plan.report.preview]
     return _join(lines, cells)
 
 

@@ -13,7 +13,7 @@ from textual.widgets import Static
 from textual.worker import Worker, WorkerState
 
 from screens.feed import Feed
-from screens.keys import bindings, keys_of
+from screens.keys import keys_of
 from screens.widgets.lines import BottomLine, TopLine
 from workbench.text import plain
 

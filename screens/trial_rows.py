@@ -63,7 +63,7 @@ def reply_lines(replies: Sequence[Reply], cells: int, gold: str | None = None, *
     parts: list[tuple[str, str]] = []
     if columns:
         heads = "".join(fit(plain(label), bars + 5) + "  " for label in labels)
-        parts.append((f" {fit('', _NAME)} {heads}{fit('says', _TOP)}{fit('ms', _MS, 'right')}\n", "$text-muted"))
+        parts.append((f" {fit('', _NAME)} {heads}{fit('says', _TOP)}{fit('ms', _MS, 'right')}\n", "$foreground-muted"))
     for reply in replies:
         parts.append((f" {fit(plain(f'#{reply.run_id} {reply.name}'), _NAME)} ", ""))
         parts += _reply(reply, labels if columns else [], bars, cells - _NAME - 3, gold, ascii)
@@ -77,10 +77,10 @@ def _reply(
     if reply.problem:
         return [(cut(f"✗ {plain(reply.problem)}", cells), "$text-error")]
     if reply.output is None:
-        return [(cut(plain(reply.waiting), cells), "$text-muted")]
+        return [(cut(plain(reply.waiting), cells), "$foreground-muted")]
     scores, said = _scores(reply.output), str(reply.output.get("label", ""))
     top = (fit(_marked(said, gold, ascii), _TOP), _style(said, gold))
-    ms = (fit(f"{reply.ms:.0f}", _MS, "right"), "$text-muted")
+    ms = (fit(f"{reply.ms:.0f}", _MS, "right"), "$foreground-muted")
     if not labels:
         likely = sorted(scores.items(), key=lambda item: -item[1])[:3]
         words = "  ".join(f"{plain(label, 16)} {bar(score, 6, ascii)} {score:.2f}" for label, score in likely)
@@ -89,7 +89,7 @@ def _reply(
     for label in labels:
         score = scores.get(label)
         number = "  — " if score is None else f"{score:.2f}"
-        parts.append((f"{bar(score, bars, ascii)} {number}  ", "bold" if label == said else "$text-muted"))
+        parts.append((f"{bar(score, bars, ascii)} {number}  ", "bold" if label == said else "$foreground-muted"))
     return [*parts, top, ms]
 
 

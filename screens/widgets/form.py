@@ -39,9 +39,9 @@ class Form(CursorView):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = component_classes("form", "title", "cursor", "help")
     DEFAULT_CSS = """
-    Form > .form--title { color: $text-muted; }
+    Form > .form--title { color: $foreground-muted; }
     Form:focus > .form--title { color: $text-accent; text-style: bold; }
-    Form > .form--help { color: $text-muted; }
+    Form > .form--help { color: $foreground-muted; }
     Form > .form--cursor { background: $surface-lighten-1; }
     Form:focus > .form--cursor { background: $block-cursor-blurred-background; text-style: bold; }
     """ + component_styles("form")

@@ -16,7 +16,7 @@ from workbench.text import cut, plain, width
 class Steps(Widget):
     """Show names with the open one in brackets, and a note at the right."""
 
-    DEFAULT_CSS = "Steps { height: 1; width: 100%; color: $text-muted; }"
+    DEFAULT_CSS = "Steps { height: 1; width: 100%; color: $foreground-muted; }"
 
     @dataclass
     class Pressed(Message):
@@ -44,11 +44,11 @@ class Steps(Widget):
         for name in self.names:
             shown = self._shown(name)
             here = name == self.open
-            parts.append((f"[{shown}]" if here else f" {shown} ", "bold $foreground" if here else "$text-muted"))
+            parts.append((f"[{shown}]" if here else f" {shown} ", "bold $foreground" if here else "$foreground-muted"))
         used = sum(width(text) for text, _ in parts)
         note = cut(self.note, self.size.width - used - 3)
         gap = " " * max(0, self.size.width - used - width(note) - 1)
-        return Content.assemble(*parts, (gap + note, "$text-muted"))
+        return Content.assemble(*parts, (gap + note, "$foreground-muted"))
 
     def _shown(self, name: str) -> str:
         return f"{name} {self.marks[name]}" if self.marks.get(name) else name
