@@ -169,6 +169,7 @@ class CompareScreen(PlaceScreen):
         self.query_one("#settings-heading", Heading).show(title, hint)
         self.show_detail()
         self.lay_out()
+        self.show_keys()
 
     @on(Table.Highlighted, "#results")
     def show_detail(self) -> None:

@@ -152,7 +152,7 @@ def detail_words(comparison: Comparison, run_id: int) -> list[str]:
         return ["", ""]
     baseline = comparison.columns[comparison.baseline].run_id
     if place == comparison.baseline:
-        return [f"#{run_id} is the baseline: the others are held to it; b makes another run the baseline", ""]
+        return [f"#{run_id} is the baseline; b holds the others to another run", ""]
     apart = [setting.words for setting in differing_in(comparison.settings, place, comparison.baseline)]
     same = (
         "same settings, other seed"

@@ -62,9 +62,7 @@ def plan_lines(plan: Plan, cells: int) -> Content:
         lines += [("   ", "", line) for line in _facts(plan)]
         lines += [(" ! ", "$text-warning", note) for note in plan.report.notes]
     elif plan.checking:
-        lines.append(
-            ("   ", "$foreground-muted", "reading the data and the backbone … ^x cancels, ^s starts all the same")
-        )
+        lines.append(("   ", "$foreground-muted", "reading data and backbone … ^x ends it, ^s starts all the same"))
     if plan.nearest is not None:
         lines.append(("   ", "", difference_words(plan.nearest)))
     if plan.report is not None:
