@@ -181,6 +181,11 @@ class TryScreen(PlaceScreen):
         assert self._asker is not None
         self._asker.ask(question, runs, text, lambda: worker.is_cancelled)
 
+    @on(History.Read)
+    def take_history(self, event: History.Read) -> None:
+        self.query_one(Prompt).set_earlier(trial.prompt for trial in event.trials)
+        self.show_keys()
+
     @on(Loading)
     def show_loading(self, event: Loading) -> None:
         if event.question == self._question and event.run_id in self.replies:
