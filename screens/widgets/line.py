@@ -21,8 +21,8 @@ class Line(Input):
     """
 
     DEFAULT_CSS = """
-    Line { height: 1; border: none; padding: 0 1; background: $surface; }
-    Line:focus { border: none; background: $surface-lighten-1; }
+    Line, Line.-textual-compact { height: 1; border: none; padding: 0 1; background: $surface; }
+    Line:focus { background: $surface-lighten-1; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
