@@ -17,7 +17,7 @@ from workbench.recipe import Recipe
 from workbench.telemetry import describe_device
 from workbench.training import checkpoints
 from workbench.training.checkpoints import Progress
-from workbench.training.events import Evaluated, Event, Logged, Noted, Saved, Staged, Started
+from workbench.training.events import Evaluated, Event, Logged, Noted, Saved, Saving, Staged, Started
 from workbench.training.failpoints import failpoint
 from workbench.training.job import Job, build, versions
 from workbench.training.optimiser import rate_at, set_rate
@@ -83,7 +83,7 @@ def train(recipe: Recipe, folder: Path, cache: Path, control: Control) -> Iterat
                 yield from evaluate(job, progress)
             early = _out_of_patience(job, progress)
             if save_due or early:
-                yield save(job, progress)
+                yield from save(job, progress)
             if early:
                 yield Noted(progress.step, "early_stop", f"no gain in {progress.stale} evaluations")
                 return
@@ -186,26 +186,27 @@ def evaluate(job: Job, progress: Progress) -> Iterator[Event]:
     else:
         progress.stale += 1
     values = {f"eval/{name}": number for name, number in metrics.items()}
-    yield Evaluated(progress.step, values, better, answers if better else [])
+    yield Evaluated(progress.step, job.data.eval_set, values, better, answers if better else [])
     if better:
         published = publish_model(job, progress.step)
         kept = prune(job.folder / "models", 1)
         yield _saved(published, progress.step, "model", kept)
 
 
-def save(job: Job, progress: Progress) -> Saved:
+def save(job: Job, progress: Progress) -> Iterator[Event]:
     """Publish a checkpoint and prune the older ones."""
+    yield Saving(progress.step)
     parent = job.folder / "checkpoints"
     published = checkpoints.save(parent, job.model, job.optimiser, progress)
     failpoint("checkpoint.saved")
-    return _saved(published, progress.step, "state", prune(parent, job.recipe.checkpoint.keep))
+    yield _saved(published, progress.step, "state", prune(parent, job.recipe.checkpoint.keep))
 
 
 def wind_down(job: Job, progress: Progress) -> Iterator[Event]:
     """Stop as asked: with a checkpoint to go on from, and a model to try."""
     if progress.best_step is None:
         yield from evaluate(job, progress)
-    yield save(job, progress)
+    yield from save(job, progress)
     yield Noted(progress.step, "stop", f"stopped after update {progress.step} of {job.updates}, as asked")
 
 
