@@ -33,12 +33,6 @@ def _place(module: str, name: str) -> Callable[[], Screen[Any]]:
     return lambda: getattr(import_module(f"screens.{module}"), name)()
 
 
-def _empty(place: str) -> Callable[[], Screen[Any]]:
-    from screens.place import places_of
-
-    return places_of()[place]
-
-
 class WorkbenchApp(App[str]):
     """The workbench on a terminal; `run` returns the words to print after it, if any.
 
@@ -48,10 +42,10 @@ class WorkbenchApp(App[str]):
     CSS_PATH = "app.tcss"
     MODES = {
         "runs": _place("runs", "RunsScreen"),
-        "new": _empty("new"),
+        "new": _place("new", "NewScreen"),
         "live": _place("live", "LiveScreen"),
-        "compare": _empty("compare"),
-        "try": _empty("try"),
+        "compare": _place("compare", "CompareScreen"),
+        "try": _place("trial", "TryScreen"),
     }
     DEFAULT_MODE = "runs"
     HORIZONTAL_BREAKPOINTS = [(0, "-cramped"), (60, "-narrow"), (110, "-wide")]

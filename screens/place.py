@@ -13,7 +13,7 @@ from textual.widgets import Static
 from textual.worker import Worker, WorkerState
 
 from screens.feed import Feed
-from screens.keys import bindings, keys_of
+from screens.keys import keys_of
 from screens.widgets.lines import BottomLine, TopLine
 from workbench.text import plain
 
@@ -153,12 +153,3 @@ class PlaceScreen(Screen[None]):
         """Show the error of a failed worker; start workers with `exit_on_error=False`."""
         if event.state == WorkerState.ERROR and isinstance(event.worker.error, Exception):
             self.workbench.report(event.worker.error)
-
-
-def places_of() -> dict[str, type[PlaceScreen]]:
-    """Return the empty places, for those that are not written yet."""
-
-    def make(name: str) -> type[PlaceScreen]:
-        return type(f"{name.title()}Screen", (PlaceScreen,), {"PLACE": name, "BINDINGS": bindings(name)})
-
-    return {name: make(name) for name in ("new", "compare", "try")}

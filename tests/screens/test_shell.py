@@ -22,7 +22,7 @@ async def test_numbers_lead_to_the_places(seeded: Home) -> None:
             assert app.place is not None
             assert place == app.place.PLACE
             assert f"[{number} {PLACES[place]}]" in screen_text(app)
-        await pilot.press("escape")
+        await pilot.press("escape", "3", "escape")
         await pilot.pause()
         assert app.place is not None
         assert app.place.PLACE == "runs"
