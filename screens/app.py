@@ -145,7 +145,9 @@ class WorkbenchApp(App[str]):
         self.report(event.error)
 
     def say(self, words: str, severity: Severity = "information") -> None:
-        """Show a notice; any text is safe."""
+        """Show a notice; any text is safe. It takes the place of those before, but of errors."""
+        if not any(notice.severity == "error" for notice in self._notifications):
+            self.clear_notifications()
         self.notify(plain(words, 600, newlines=True), severity=severity, markup=False, timeout=5)
 
     def report(self, error: Exception) -> None:

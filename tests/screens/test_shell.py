@@ -141,6 +141,16 @@ async def test_an_error_in_a_worker_is_a_notice_and_the_app_goes_on(home: Home) 
         assert app.is_running
 
 
+async def test_a_notice_takes_the_place_of_the_one_before_but_not_of_an_error(seeded: Home) -> None:
+    async with opened(seeded, (80, 24), "d", "d", "d") as (app, pilot):
+        assert len(app._notifications) == 1
+        app.say("broken", "error")
+        await pilot.pause()
+        app.say("well again")
+        await pilot.pause()
+        assert [notice.message for notice in app._notifications] == ["broken", "well again"]
+
+
 async def test_an_unforeseen_error_leaves_its_traceback_in_a_file(home: Home) -> None:
     async with opened(home) as (app, _):
         try:
