@@ -28,6 +28,18 @@ async def test_numbers_lead_to_the_places(seeded: Home) -> None:
         assert app.place.PLACE == "runs"
 
 
+@pytest.mark.parametrize("place", list(PLACES))
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_runs_can_be_handed_to_a_place_never_seen_before(seeded: Home, place: str, size: tuple[int, int]) -> None:
+    async with opened(seeded, size) as (app, pilot):
+        for handed in ((30, 29), (28, 27)):
+            app.open_place(place, *handed)
+            await look(app, pilot)
+            assert app.place is not None
+            assert place == app.place.PLACE
+            assert app.place.handed == ()
+
+
 async def test_help_shows_every_key_of_the_place(seeded: Home) -> None:
     async with opened(seeded, (120, 60), "question_mark") as (app, pilot):
         shown = screen_text(app)
