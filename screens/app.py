@@ -96,14 +96,18 @@ class WorkbenchApp(App[str]):
 
     def open_place(self, place: str, *run_ids: int) -> None:
         """Go to a place, handing runs to it where there are any."""
+        stays = place == self.current_mode
         self.switch_mode(place)
-        if run_ids and isinstance(self.screen, PlaceScreen):
-            self.screen.arrive(run_ids)
-            if self.screen.is_mounted:
+        if isinstance(self.screen, PlaceScreen):
+            self.screen.handed = run_ids
+            if stays and run_ids:
                 self.show_place(self.screen)
 
     def show_place(self, place: PlaceScreen) -> None:
         """Bring a place that becomes visible up to date."""
+        if place.handed:
+            place.arrive(place.handed)
+            place.handed = ()
         place.show_status(self.status)
         place.show_store(self.feed.state, self.feed.text)
         place.show_runs()
@@ -145,7 +149,9 @@ class WorkbenchApp(App[str]):
         self.report(event.error)
 
     def say(self, words: str, severity: Severity = "information") -> None:
-        """Show a notice; any text is safe."""
+        """Show a notice; any text is safe. It takes the place of those before, but of errors."""
+        if not any(notice.severity == "error" for notice in self._notifications):
+            self.clear_notifications()
         self.notify(plain(words, 600, newlines=True), severity=severity, markup=False, timeout=5)
 
     def report(self, error: Exception) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from screens.feed import Curve, Trace
-from screens.nearest import Nearest
 from screens.rows import elapsed, progress, short_name
 from store.runs import Run
+from workbench.insight.nearest import Nearest
 from workbench.insight.overfitting import overfits_from
 from workbench.text import ABSENT, bar, count, duration, number, plain, rate
 
@@ -138,13 +138,6 @@ def _since_none(steps: list[int], values: list[float | None]) -> int:
     return steps[index]
 
 
-def setting_words(path: str) -> str:
-    """Return a setting's name without its table where that says nothing: training.learning_rate → learning rate."""
-    table, _, key = plain(path).rpartition(".")
-    name = key.replace("_", " ")
-    return name if table in ("training", "hardware", "") else table if key in ("name", "train") else f"{table} {name}"
-
-
 def value_words(text: str | None) -> str:
     """Return a setting's value as the recipe's row has it (JSON or words), short."""
     if text is None or text == "null":
@@ -158,17 +151,9 @@ def value_words(text: str | None) -> str:
 
 def differs_lines(nearest: Nearest | None) -> list[tuple[str, str]]:
     """Return (setting, change) of what sets a run apart from its nearest."""
-    if nearest is None:
-        return []
-    pairs = [(setting_words(path), values) for path, values in sorted(nearest.differs.items(), key=_weight)]
-    return [(setting, f"{value_words(there)} → {value_words(here)}") for setting, (there, here) in pairs]
-
-
-def _weight(item: tuple[str, object]) -> tuple[int, str]:
-    """Order settings by how much they decide: strategy, backbone, data, then the rest by name."""
-    tables = ("strategy", "backbone", "data", "training", "evaluation", "seed")
-    table = item[0].partition(".")[0]
-    return (tables.index(table) if table in tables else len(tables)), item[0]
+    rows = nearest.differences if nearest else ()
+    changes = [(row.words, [value_words(value) for value in row.values]) for row in rows]
+    return [(plain(setting), f"{there} → {here}") for setting, (there, here) in changes]
 
 
 def brief(run: Run, trace: Trace | None, *, stalled: bool = False) -> str:

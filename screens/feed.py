@@ -13,12 +13,12 @@ from pathlib import Path
 
 from textual.message import Message
 
-from screens.nearest import Nearest, find_nearest
 from store import events, points, runs
 from store.connection import Store, StoreError, is_current, read_store
 from store.events import Event
 from store.runs import Run
 from workbench.errors import WorkbenchError
+from workbench.insight.nearest import Nearest, nearest_earlier
 from workbench.paths import Home
 
 POLL_SECONDS = 0.25
@@ -257,7 +257,7 @@ class Feed:
         ended = run.state in runs.ENDED
         if trace is None or (trace.attempt, trace.ended) != (run.attempt, ended):
             trace = Trace(run_id, run.attempt, ended)
-            trace.nearest = find_nearest(store, run, self.runs)
+            trace.nearest = nearest_earlier(store, run, self.runs)
             trace.config = {path: texts[run_id] for path, texts in runs.config(store, [run_id]).items()}
         before = trace.extent
         for name in points.summaries(store, [run_id])[run_id]:

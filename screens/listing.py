@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from screens.feed import Feed
-from screens.rows import Row, row_of
+from screens.rows import Row, age_words, row_of
 from screens.widgets.table import Cell, Column
 from screens.widgets.table import Row as TableRow
 from store.runs import Run
 from workbench.catalog import goal_of
-from workbench.text import ago
 
 COLUMNS = (
     Column("number", "#", 3, "right", 100),
@@ -29,13 +29,26 @@ COLUMNS = (
 ORDERS = ("number", "score", "loss", "time")
 
 
+@dataclass(frozen=True)
+class Made:
+    """A row with what it was made from, so that only rows that changed are made again."""
+
+    run: Run
+    loss: float | None
+    marked: bool
+    minute: int
+    age: str
+    haystack: str
+    row: TableRow
+
+
 class Listing:
     """What the table shows: `words` that must occur, and the `order`, newest, best, least or longest first."""
 
     def __init__(self) -> None:
         self.words: tuple[str, ...] = ()
         self.order = "number"
-        self._made: dict[int, tuple[Run, float | None, bool, Row]] = {}
+        self._made: dict[int, Made] = {}
 
     def columns(self, highest: int) -> list[Column]:
         """Return the columns, the one in order marked, wide enough for the number `highest`."""
@@ -49,39 +62,35 @@ class Listing:
 
     def rows(self, feed: Feed, now: float, marks: Container[int], *, ascii: bool = False) -> list[TableRow]:
         """Return the rows to show; `now` in seconds since the epoch."""
-        shown: list[tuple[Run, Row]] = []
-        made: dict[int, tuple[Run, float | None, bool, Row]] = {}
-        for run in feed.runs.values():
-            loss, stalled = feed.losses.get(run.id), feed.stalled(run)
-            known = self._made.get(run.id)
-            if known and known[0] is run and known[1] == loss and known[2] == stalled and not run.active:
-                row = known[3]
-                age = ago(run.ended or run.created, now)
-                row = row if row.age == age else replace(row, age=age)
-            else:
-                row = row_of(run, loss, now, stalled=stalled, ascii=ascii)
-            made[run.id] = (run, loss, stalled, row)
-            if not self.words or row.matches(self.words):
-                shown.append((run, row))
-        self._made = made
-        return [_cells(row, row.id in marks) for _, row in self._ordered(shown, feed)]
+        self._made = {run.id: self._make(run, feed, now, run.id in marks, ascii) for run in feed.runs.values()}
+        shown = [made for made in self._made.values() if all(word in made.haystack for word in self.words)]
+        return [made.row for made in self._ordered(shown)]
 
-    def _ordered(self, shown: list[tuple[Run, Row]], feed: Feed) -> list[tuple[Run, Row]]:
-        worst = float("inf")
+    def _make(self, run: Run, feed: Feed, now: float, marked: bool, ascii: bool) -> Made:
+        """Return the row of a run, the one made before if nothing in it can differ."""
+        loss, stalled, minute = feed.losses.get(run.id), run.active and feed.stalled(run), int(now // 60)
+        known = self._made.get(run.id)
+        if known and known.run is run and not run.active and (known.loss, known.marked) == (loss, marked):
+            if known.minute == minute:
+                return known
+            if known.age == age_words(run, now):
+                return replace(known, minute=minute)
+        row = row_of(run, loss, now, stalled=stalled, ascii=ascii)
+        return Made(run, loss, marked, minute, row.age, row.haystack, _cells(row, marked))
+
+    def _ordered(self, shown: list[Made]) -> list[Made]:
         if self.order == "score":
-
-            def score(item: tuple[Run, Row]) -> float:
-                value = item[0].best_value
-                sign = -1 if goal_of(item[0].goal_key or "") == "max" else 1
-                return worst if value is None else sign * value
-
-            return sorted(shown, key=score)
+            return sorted(shown, key=lambda made: _rank(made.run.best_value, goal_of(made.run.goal_key or "")))
         if self.order == "loss":
-            losses = feed.losses
-            return sorted(shown, key=lambda item: worst if (v := losses.get(item[0].id)) is None else v)
+            return sorted(shown, key=lambda made: _rank(made.loss, "min"))
         if self.order == "time":
-            return sorted(shown, key=lambda item: -item[0].seconds)
+            return sorted(shown, key=lambda made: -made.run.seconds)
         return shown
+
+
+def _rank(value: float | None, goal: str) -> float:
+    """Return what sorts the best first and the unknown last."""
+    return math.inf if value is None else -value if goal == "max" else value
 
 
 def _cells(row: Row, marked: bool) -> TableRow:

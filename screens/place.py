@@ -50,6 +50,10 @@ class PlaceScreen(Screen[None]):
     PLACE: ClassVar[str] = "runs"
     AUTO_FOCUS: ClassVar[str | None] = None
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.handed: tuple[int, ...] = ()
+
     @property
     def workbench(self) -> WorkbenchApp:
         """The app, with its home, feed and marks."""
@@ -71,7 +75,7 @@ class PlaceScreen(Screen[None]):
         yield from ()
 
     def arrive(self, run_ids: tuple[int, ...]) -> None:
-        """Take over the runs that another place hands on; called before the place is shown."""
+        """Take over the runs that another place hands on; its widgets are there, `show_runs` follows."""
 
     def show_runs(self) -> None:
         """Show `feed.runs`, which is new; called for the visible place alone, and when it becomes visible."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 
 from store.runs import Run
 from workbench.text import ABSENT, ago, count, duration, number, plain, plural
@@ -106,16 +105,16 @@ def progress(run: Run) -> float | None:
 
 
 def short_name(name: str) -> str:
-    """Return a backbone or data set without its folder or owner: safe, and the part that tells it apart."""
-    text = name.removeprefix("size:").removeprefix("starter:")
-    return plain(PurePath(text).name or text) if "/" in text else plain(text)
+    """Return a backbone without its folder or owner: safe, and the part that tells it apart."""
+    text = name.removeprefix("size:")
+    return plain(text.rstrip("/").rpartition("/")[2] or text)
 
 
 def data_name(source: str) -> str:
     """Return what a data set is called: starter:sentiment → sentiment, /data/sst2/train.jsonl → sst2."""
-    path = PurePath(source.removeprefix("starter:"))
-    stem = path.name.split(".")[0]
-    return plain(path.parent.name if stem in ("train", "data") and path.parent.name else stem or source)
+    folder, _, file = source.removeprefix("starter:").rpartition("/")
+    stem = file.partition(".")[0]
+    return plain(folder.rpartition("/")[2] if stem in ("train", "data") and folder else stem or source)
 
 
 @dataclass(frozen=True)
@@ -135,11 +134,11 @@ class Row:
     time: str
     age: str
 
-    def matches(self, words: Sequence[str]) -> bool:
-        """Return whether every word occurs somewhere in the row; case does not count."""
-        text = " ".join((f"#{self.number}", self.name, self.task, self.backbone, self.strategy, self.data))
-        text = f"{text} {self.state.text}".lower()
-        return all(word in text for word in words)
+    @property
+    def haystack(self) -> str:
+        """All words of the row that a filter looks at, in small letters."""
+        fields = (f"#{self.number}", self.name, self.task, self.backbone, self.strategy, self.data, self.state.text)
+        return " ".join(fields).lower()
 
 
 def row_of(run: Run, loss: float | None, now: float, *, stalled: bool = False, ascii: bool = False) -> Row:
@@ -156,8 +155,13 @@ def row_of(run: Run, loss: float | None, now: float, *, stalled: bool = False, a
         score=number(run.best_value),
         loss=number(loss),
         time=duration(elapsed(run, now)) if run.started else ABSENT,
-        age="now" if run.active else ago(run.ended or run.created, now),
+        age=age_words(run, now),
     )
+
+
+def age_words(run: Run, now: float) -> str:
+    """Return how long ago a run ended, or was asked for."""
+    return "now" if run.active else ago(run.ended or run.created, now)
 
 
 def elapsed(run: Run, now: float) -> float:

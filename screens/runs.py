@@ -108,7 +108,7 @@ class RunsScreen(PlaceScreen):
         if nearest is None:
             return ""
         changes = [f"{setting} {change}" for setting, change in details.differs_lines(nearest)]
-        return f"like #{nearest.run_id} but " + ", ".join(changes) if changes else f"same settings as #{nearest.run_id}"
+        return f"like #{nearest.run.id} but " + ", ".join(changes) if changes else f"same settings as #{nearest.run.id}"
 
     def _facts(self, run: Run, trace: Trace | None) -> list[list[Part]]:
         pairs = details.facts(run, trace, self.workbench.now(), stalled=self.feed.stalled(run))
@@ -119,10 +119,9 @@ class RunsScreen(PlaceScreen):
         if words := details.advice(run, trace, stalled=self.feed.stalled(run)):
             lines += [[(part, "$text-warning")] for part in textwrap.wrap(words, 44)]
         if trace and (nearest := trace.nearest):
-            other = self.feed.runs.get(nearest.run_id)
             lines += [
                 [("", "")],
-                [(f"differs from #{nearest.run_id} {other.name if other else ''}", "$foreground-muted")],
+                [(f"differs from #{nearest.run.id} {nearest.run.name}", "$foreground-muted")],
             ]
             changes = details.differs_lines(nearest)
             lines += [[("  " + fit(setting, 16), "$foreground-muted"), (change, "")] for setting, change in changes]
@@ -173,7 +172,7 @@ class RunsScreen(PlaceScreen):
         if run and len(chosen) < 2:
             trace = self.feed.traces.get(run.id)
             others = [number for number in self.feed.runs if number != run.id]
-            chosen.append(trace.nearest.run_id if trace and trace.nearest else others[0])
+            chosen.append(trace.nearest.run.id if trace and trace.nearest else others[0])
         self.workbench.open_place("compare", *chosen)
 
     def action_try(self) -> None:

@@ -18,7 +18,8 @@ ENDED = ("paused", "finished", "stopped", "failed", "crashed", "lost")
 
 @dataclass(frozen=True)
 class Run:
-    """One recipe carried out. Times are seconds since the epoch; `seconds` is training time over all attempts."""
+    """One recipe carried out. Times are seconds since the epoch; `seconds` is training time over all attempts;
+    `journal` is the last entry of the run folder's journal that the store has."""
 
     id: int
     uid: str
@@ -51,6 +52,7 @@ class Run:
     seconds: float
     peak_bytes: int | None
     eval_set: str | None
+    journal: int
     note: str | None
     recipe_hash: str
     recipe: str

@@ -10,6 +10,7 @@ from screens.feed import Feed, RunsChanged, StoreChanged, TraceChanged, Trouble
 from store import events, points, runs
 from store.connection import open_store
 from tests.screens.seed import log_step
+from workbench.insight.settings import Setting
 from workbench.paths import Home
 
 
@@ -134,8 +135,8 @@ def test_the_nearest_earlier_run_is_found(seeded: Home) -> None:
     feed.poll()
     nearest = feed.traces[24].nearest
     assert nearest is not None
-    assert nearest.run_id == 15
-    assert nearest.differs == {"seed": ("43", "44")}
+    assert nearest.run.id == 15
+    assert nearest.differences == (Setting("seed", ("43", "44")),)
 
 
 def test_a_point_arrives_within_half_a_second(home: Home, tmp_path: Path) -> None:

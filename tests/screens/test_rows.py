@@ -69,8 +69,7 @@ def test_a_row_is_safe_and_found_by_its_words(run: Run) -> None:
     row = row_of(replace(run, name=HOSTILE), 0.3583, NOW)
     assert row.name == HOSTILE_SHOWN
     assert row.loss == "0.358"
-    assert row.matches(("#32", "42%", "gradual"))
-    assert not row.matches(("32", "scratch"))
+    assert all(word in row.haystack for word in ("#32", "42%", "gradual", "[cls]"))
 
 
 def test_pace_and_rest_come_from_the_points_of_this_attempt(run: Run) -> None:
@@ -113,11 +112,7 @@ def test_a_loss_that_is_no_number_names_its_remedy(run: Run) -> None:
     assert details.advice(run, trace, stalled=True).startswith("! no step for 30 s")
 
 
-def test_settings_have_names_people_say() -> None:
-    assert details.setting_words("training.learning_rate") == "learning rate"
-    assert details.setting_words("strategy.name") == "strategy"
-    assert details.setting_words("strategy.unfrozen_by") == "strategy unfrozen by"
-    assert details.setting_words("data.train") == "data"
+def test_values_are_short() -> None:
     assert details.value_words("5e-05") == "5e-05"
     assert details.value_words("null") == "—"
 

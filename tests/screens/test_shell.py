@@ -22,10 +22,22 @@ async def test_numbers_lead_to_the_places(seeded: Home) -> None:
             assert app.place is not None
             assert place == app.place.PLACE
             assert f"[{number} {PLACES[place]}]" in screen_text(app)
-        await pilot.press("escape")
+        await pilot.press("escape", "3", "escape")
         await pilot.pause()
         assert app.place is not None
         assert app.place.PLACE == "runs"
+
+
+@pytest.mark.parametrize("place", list(PLACES))
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_runs_can_be_handed_to_a_place_never_seen_before(seeded: Home, place: str, size: tuple[int, int]) -> None:
+    async with opened(seeded, size) as (app, pilot):
+        for handed in ((30, 29), (28, 27)):
+            app.open_place(place, *handed)
+            await look(app, pilot)
+            assert app.place is not None
+            assert place == app.place.PLACE
+            assert app.place.handed == ()
 
 
 async def test_help_shows_every_key_of_the_place(seeded: Home) -> None:
@@ -139,6 +151,16 @@ async def test_an_error_in_a_worker_is_a_notice_and_the_app_goes_on(home: Home) 
         assert "row 3: " + HOSTILE_SHOWN[:20] in shown
         assert "mend it" in shown
         assert app.is_running
+
+
+async def test_a_notice_takes_the_place_of_the_one_before_but_not_of_an_error(seeded: Home) -> None:
+    async with opened(seeded, (80, 24), "d", "d", "d") as (app, pilot):
+        assert len(app._notifications) == 1
+        app.say("broken", "error")
+        await pilot.pause()
+        app.say("well again")
+        await pilot.pause()
+        assert [notice.message for notice in app._notifications] == ["broken", "well again"]
 
 
 async def test_an_unforeseen_error_leaves_its_traceback_in_a_file(home: Home) -> None:

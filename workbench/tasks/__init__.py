@@ -30,8 +30,8 @@ class Task(Protocol):
     def describe(self) -> dict[str, Any]:
         """Return what rebuilds this task beside a saved model."""
 
-    def configure(self) -> dict[str, Any]:
-        """Return what the model's configuration needs for the head."""
+    def configure(self, config: PretrainedConfig) -> None:
+        """Set what the head needs in a model's configuration."""
 
     def load(self, folder: str, **options: Any) -> tuple[PreTrainedModel, dict[str, Any]]:
         """Return the model with its head and transformers' loading report, weights from `folder`."""

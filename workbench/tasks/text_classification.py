@@ -50,19 +50,17 @@ class TextClassification:
         """Return what rebuilds this task beside a saved model."""
         return {"labels": self.labels}
 
-    def configure(self) -> dict[str, Any]:
-        """Return the names of the outputs, as transformers' configurations have them."""
-        return {
-            "id2label": dict(enumerate(self.labels)),
-            "label2id": {label: number for number, label in enumerate(self.labels)},
-        }
+    def configure(self, config: PretrainedConfig) -> None:
+        """Name the outputs in a model's configuration; their number follows from that."""
+        config.id2label = dict(enumerate(self.labels))
+        config.label2id = {label: number for number, label in enumerate(self.labels)}
 
     def load(self, folder: str, **options: Any) -> tuple[PreTrainedModel, dict[str, Any]]:
-        """Return the model and transformers' loading report; the head is new where the folder has none."""
+        """Return the model and transformers' loading report; the head is new where the folder has none that fits."""
         from transformers import AutoModelForSequenceClassification
 
         model, info = AutoModelForSequenceClassification.from_pretrained(
-            folder, output_loading_info=True, ignore_mismatched_sizes=True, **self.configure(), **options
+            folder, output_loading_info=True, ignore_mismatched_sizes=True, **options
         )
         return model, info
 
@@ -70,8 +68,6 @@ class TextClassification:
         """Return the model with random weights."""
         from transformers import AutoModelForSequenceClassification
 
-        for key, value in self.configure().items():
-            setattr(config, key, value)
         model: PreTrainedModel = AutoModelForSequenceClassification.from_config(config)
         return model
 

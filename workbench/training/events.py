@@ -43,12 +43,20 @@ class Logged:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Metrics of the evaluation set; `answers` are there where this is the best model so far."""
+    """Metrics of the evaluation set `eval_set`; `answers` are there where this is the best model so far."""
 
     step: int
+    eval_set: str
     values: dict[str, float]
     best: bool
     answers: list[Answer] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Saving:
+    """A checkpoint is about to be published: what was told so far must be safe before it is."""
+
+    step: int
 
 
 @dataclass(frozen=True)
@@ -72,4 +80,4 @@ class Noted:
     text: str
 
 
-Event = Started | Staged | Logged | Evaluated | Saved | Noted
+Event = Started | Staged | Logged | Evaluated | Saving | Saved | Noted

@@ -17,7 +17,7 @@ from workbench.recipe import Recipe
 from workbench.telemetry import describe_device
 from workbench.training import checkpoints
 from workbench.training.checkpoints import Progress
-from workbench.training.events import Evaluated, Event, Logged, Noted, Saved, Staged, Started
+from workbench.training.events import Evaluated, Event, Logged, Noted, Saved, Saving, Staged, Started
 from workbench.training.failpoints import failpoint
 from workbench.training.job import Job, build, versions
 from workbench.training.optimiser import rate_at, set_rate
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import torch
 
 READ_EVERY = 10
-"""Updates between two reads of the loss from a GPU: a read waits for the device. On a CPU every one is read."""
+"""Updates between two reads of the loss from a GPU: a read waits for the device."""
 
 NOT_FINITE_LIMIT = 5
 """Updates in a row without a finite gradient after which a run is given up."""
@@ -57,39 +57,40 @@ class Update:
 
 def train(recipe: Recipe, folder: Path, cache: Path, control: Control) -> Iterator[Event]:
     """Carry out a run, or go on from its newest checkpoint; yield what happens."""
+    yield Noted(0, "start", "loading libraries, data and backbone")
     job = build(recipe, folder, cache)
     resumed = checkpoints.restore(folder / "checkpoints", job.model, job.optimiser)
     progress = resumed or Progress()
     yield _started(job, progress)
     if resumed:
         yield Noted(progress.step, "resume", f"resumed after update {progress.step} of {job.updates}")
-    clock = Clock(progress)
+    unread = Unread(progress)
     learning: frozenset[str] = frozenset()
     while progress.step < job.updates:
         for window in job.windows(progress.epoch)[progress.window :]:
+            if out_of_patience(job, progress):
+                yield Noted(progress.step, "early_stop", f"no gain in {progress.stale} evaluations")
+                return
+            if control.stop.is_set():
+                yield from unread.read(job)
+                yield from wind_down(job, progress)
+                return
             wanted = job.strategy.trainable(job.groups, progress.step, job.updates)
             if wanted != learning:
                 learning = wanted
                 yield set_learning(job, learning, progress.step)
-            clock.add(update(job, window, progress.step))
+            unread.add(update(job, window, progress.step))
             progress.step += 1
             progress.window += 1
             over = progress.step >= job.updates
-            due = over or progress.step % job.evaluate_every == 0
-            save_due = over or progress.step % job.save_every == 0
-            if due or save_due or clock.full or control.stop.is_set() or job.accelerator.device.type == "cpu":
-                yield from clock.read(job)
-            if due:
+            evaluate_now = over or progress.step % job.evaluate_every == 0
+            save_now = over or progress.step % job.save_every == 0
+            if evaluate_now or save_now or unread.full:
+                yield from unread.read(job)
+            if evaluate_now:
                 yield from evaluate(job, progress)
-            early = _out_of_patience(job, progress)
-            if save_due or early:
-                yield save(job, progress)
-            if early:
-                yield Noted(progress.step, "early_stop", f"no gain in {progress.stale} evaluations")
-                return
-            if control.stop.is_set() and not over:
-                yield from wind_down(job, progress)
-                return
+            if save_now:
+                yield from save(job, progress)
             if over:
                 return
         progress.epoch += 1
@@ -123,8 +124,8 @@ def update(job: Job, window: list[list[int]], step: int) -> Update:
     return Update(step + 1, total, norm, rate, examples)
 
 
-class Clock:
-    """Updates whose numbers were not read yet, and the time they took."""
+class Unread:
+    """Updates whose numbers were not read from the device yet, and the time they took."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
@@ -133,7 +134,8 @@ class Clock:
 
     @property
     def full(self) -> bool:
-        return len(self.waiting) >= READ_EVERY
+        """Whether it is time to read: on a CPU always, for reading costs nothing there."""
+        return len(self.waiting) >= READ_EVERY or self.waiting[-1].loss.device.type == "cpu"
 
     def add(self, update: Update) -> None:
         """Keep an update for the next read."""
@@ -186,26 +188,34 @@ def evaluate(job: Job, progress: Progress) -> Iterator[Event]:
     else:
         progress.stale += 1
     values = {f"eval/{name}": number for name, number in metrics.items()}
-    yield Evaluated(progress.step, values, better, answers if better else [])
+    yield Evaluated(progress.step, job.data.eval_set, values, better, answers if better else [])
     if better:
         published = publish_model(job, progress.step)
         kept = prune(job.folder / "models", 1)
         yield _saved(published, progress.step, "model", kept)
 
 
-def save(job: Job, progress: Progress) -> Saved:
+def save(job: Job, progress: Progress) -> Iterator[Event]:
     """Publish a checkpoint and prune the older ones."""
+    yield Saving(progress.step)
     parent = job.folder / "checkpoints"
     published = checkpoints.save(parent, job.model, job.optimiser, progress)
     failpoint("checkpoint.saved")
-    return _saved(published, progress.step, "state", prune(parent, job.recipe.checkpoint.keep))
+    yield _saved(published, progress.step, "state", prune(parent, job.recipe.checkpoint.keep))
+
+
+def out_of_patience(job: Job, progress: Progress) -> bool:
+    """Whether as many evaluations went by without a gain as the recipe allows."""
+    patience = job.recipe.evaluation.patience
+    return patience is not None and progress.stale >= patience
 
 
 def wind_down(job: Job, progress: Progress) -> Iterator[Event]:
-    """Stop as asked: with a checkpoint to go on from, and a model to try."""
-    if progress.best_step is None:
+    """Stop as asked: with a checkpoint to go on from, and a model to try, where there was an update at all."""
+    if progress.step and progress.best_step is None:
         yield from evaluate(job, progress)
-    yield save(job, progress)
+    if progress.step:
+        yield from save(job, progress)
     yield Noted(progress.step, "stop", f"stopped after update {progress.step} of {job.updates}, as asked")
 
 
@@ -241,11 +251,6 @@ def _started(job: Job, progress: Progress) -> Started:
         versions=versions(),
         notes=job.notes,
     )
-
-
-def _out_of_patience(job: Job, progress: Progress) -> bool:
-    patience = job.recipe.evaluation.patience
-    return patience is not None and progress.stale >= patience
 
 
 def _saved(published: Published, step: int, kind: str, kept: list[int]) -> Saved:

@@ -82,6 +82,7 @@ def build_model(recipe: Recipe, task: Task, tokenizer: PreTrainedTokenizerBase) 
 
         folder = find_backbone(recipe)
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    task.configure(config)
     _set_dropout(config, recipe.training.dropout)
     if config.pad_token_id is None:
         config.pad_token_id = tokenizer.pad_token_id
@@ -89,7 +90,7 @@ def build_model(recipe: Recipe, task: Task, tokenizer: PreTrainedTokenizerBase) 
         return task.fresh(config), ["all weights are random: no pretraining is used"]
     options: dict[str, Any] = {"config": config, "dtype": torch.float32, "use_safetensors": True}
     model, info = task.load(str(folder), local_files_only=True, trust_remote_code=False, **options)
-    fresh = sorted(info["missing_keys"])
+    fresh = sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
     return model, [f"new weights, not from the backbone: {', '.join(fresh)}"] if fresh else []
 
 

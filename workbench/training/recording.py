@@ -10,10 +10,8 @@ from typing import Any
 
 from store import checkpoints, events, points, predictions, runs
 from workbench import text
-from workbench.training.events import Evaluated, Event, Logged, Noted, Saved, Staged, Started
-
-Stamped = tuple[float, Event]
-"""Seconds since the epoch, event."""
+from workbench.training.events import Evaluated, Logged, Noted, Saved, Staged, Started
+from workbench.training.journal import Entry
 
 AUDITED = ("train/loss", "train/grad_norm", "train/rate")
 
@@ -26,17 +24,19 @@ class Recorder:
     goal_key: str
     replay_until: int = 0
     step: int = 0
-    eval_set: str = ""
     replayed: int = 0
     differing: list[int] = field(default_factory=list)
     metrics: dict[str, int] = field(default_factory=dict)
 
-    def write(self, connection: sqlite3.Connection, batch: Sequence[Stamped]) -> None:
+    def write(self, connection: sqlite3.Connection, batch: Sequence[Entry]) -> None:
         """Write a batch of events; call it inside a write transaction."""
-        logged = [(ts, event) for ts, event in batch if isinstance(event, Logged)]
+        logged = [(entry.ts, entry.event) for entry in batch if isinstance(entry.event, Logged)]
         if logged:
             self._points(connection, logged)
-        for ts, event in batch:
+        if batch:
+            runs.set_columns(connection, self.run_id, journal=batch[-1].number)
+        for entry in batch:
+            ts, event = entry.ts, entry.event
             self.step = max(self.step, event.step)
             if isinstance(event, Started):
                 self._started(connection, ts, event)
@@ -79,7 +79,6 @@ class Recorder:
             self._note(connection, ts, self.replay_until, "resume", words)
 
     def _started(self, connection: sqlite3.Connection, ts: float, event: Started) -> None:
-        self.eval_set = event.eval_set
         columns: dict[str, Any] = {"max_steps": event.updates, "parameters": event.parameters}
         versions = json.dumps(event.versions)
         runs.set_columns(connection, self.run_id, **columns, eval_set=event.eval_set, versions=versions)
@@ -89,7 +88,7 @@ class Recorder:
         self._note(connection, ts, event.step, "start", words)
         self._note(connection, ts, event.step, "device", event.device)
         for note in event.notes:
-            self._note(connection, ts, event.step, "warning", note, "warning")
+            self._note(connection, ts, event.step, "note", note)
 
     def _staged(self, connection: sqlite3.Connection, ts: float, event: Staged) -> None:
         total = sum(group["size"] for group in event.groups)
@@ -112,7 +111,7 @@ class Recorder:
                 (number, each.pred, each.score, each.loss, each.correct, each.output)
                 for number, each in enumerate(event.answers)
             ]
-            predictions.replace(connection, self.run_id, event.step, self.eval_set, answers)
+            predictions.replace(connection, self.run_id, event.step, event.eval_set, answers)
 
     def _saved(self, connection: sqlite3.Connection, ts: float, event: Saved) -> None:
         row = checkpoints.Checkpoint(self.run_id, event.kind, event.step, event.path, event.bytes, event.sha256)

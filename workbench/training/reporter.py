@@ -1,4 +1,4 @@
-"""From the loop to the store, on a thread of its own: the training thread only appends to a queue."""
+"""From the loop to the store, on a thread of its own: the training thread only appends a line to the journal."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from typing import Any
 from store import commands, events, points, runs
 from store.connection import open_store
 from workbench import telemetry
-from workbench.training.events import Event, Noted
+from workbench.training.events import Event, Noted, Saving
+from workbench.training.journal import Entry, Journal
 from workbench.training.loop import Control
-from workbench.training.recording import Recorder, Stamped
+from workbench.training.recording import Recorder
 
 FLUSH_SECONDS = 0.1
 SAMPLE_SECONDS = 2.0
@@ -29,10 +30,10 @@ class Reporter:
     """Writes events, samples the box, and hands commands to the loop. Training never waits for it and never
     dies of it: what cannot be written now is kept and tried again."""
 
-    def __init__(self, store: Path, run_id: int, attempt: int, control: Control) -> None:
+    def __init__(self, store: Path, folder: Path, run_id: int, attempt: int, control: Control) -> None:
         self.run_id, self.attempt, self.control = run_id, attempt, control
-        self._queue: deque[Stamped] = deque()
-        self._unsent: list[Stamped] = []
+        self._queue: deque[Entry] = deque()
+        self._unsent: list[Entry] = []
         self._samples: deque[tuple[float, dict[str, float]]] = deque()
         self._system_keys: dict[str, int] = {}
         self._stopping: list[int] = []
@@ -44,7 +45,10 @@ class Reporter:
         self._store = open_store(store, timeout=5)
         run = runs.get(self._store, run_id)
         assert run is not None
-        self._recorder = Recorder(run_id, run.goal_key or "", replay_until=run.step)
+        self._journal = Journal(folder)
+        self._queue.extend(self._journal.after(run.journal))
+        known = max([run.step, *(entry.event.step for entry in self._queue)])
+        self._recorder = Recorder(run_id, run.goal_key or "", replay_until=known)
         self._threads = [
             threading.Thread(target=self._write_until_closed, name="reporter", daemon=True),
             threading.Thread(target=self._sample_until_closed, name="telemetry", daemon=True),
@@ -56,8 +60,10 @@ class Reporter:
             thread.start()
 
     def put(self, event: Event) -> None:
-        """Take an event; costs the caller about a microsecond."""
-        self._queue.append((time.time(), event))
+        """Take an event: one line in the journal, the rest on the reporter's own thread."""
+        if isinstance(event, Saving):
+            self._journal.sync()
+        self._queue.append(self._journal.append(event, time.time()))
 
     def ring(self) -> None:
         """Look for commands now."""
@@ -88,6 +94,7 @@ class Reporter:
         runs.move(self._store, self.run_id, state, since=runs.ACTIVE, attempt=self.attempt, **columns)
         points.pack(self._store, self.run_id)
         self._store.close()
+        self._journal.close()
 
     def _write_until_closed(self) -> None:
         while not self._closing.is_set():
@@ -141,7 +148,8 @@ class Reporter:
                 self.control.stop.set()
 
     def _answer(self, connection: sqlite3.Connection) -> None:
-        stopped = [event for _, event in self._unsent if isinstance(event, Noted) and event.kind == "stop"]
+        told = [entry.event for entry in self._unsent]
+        stopped = [event for event in told if isinstance(event, Noted) and event.kind == "stop"]
         for command in self._stopping if stopped else ():
             commands.finish(connection, command, stopped[0].step, stopped[0].text)
 

@@ -34,7 +34,7 @@ def carry_out(folder: Path, attempt: int) -> int:
     """Train the run in `folder`, whose life this process holds, and record how it ended; return the exit code."""
     home, control = Home(folder.parent.parent), Control()
     run_id = json.loads((folder / "run.json").read_text(encoding="utf-8"))["id"]
-    reporter = Reporter(home.store, run_id, attempt, control)
+    reporter = Reporter(home.store, folder, run_id, attempt, control)
     _hear_signals(reporter, control)
     reporter.start()
     try:

@@ -1,0 +1,70 @@
+"""Killed workers resume to the bit; a death shows with its cause."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from store import events, runs
+from store.connection import open_store
+from tests.faults import kills
+from workbench.supervision import locks, queue
+
+PATIENCE = 120.0
+
+
+def test_twenty_random_kills_leave_no_trace() -> None:
+    storm = subprocess.run(
+        [sys.executable, "-m", "tests.faults.kills", "--kills", "20", "--seed", "1"],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        check=False,
+    )
+    assert storm.returncode == 0, storm.stdout + storm.stderr
+    assert storm.stdout.startswith("20 kills")
+
+
+def test_a_killed_worker_shows_its_cause_and_resumes_as_if_it_had_never_died(tmp_path: Path) -> None:
+    unharmed = kills.make(tmp_path / "unharmed", "gradual", threads=1)
+    killed = kills.make(tmp_path / "killed", "gradual", threads=1)
+    os.environ["WORKBENCH_SLOTS"] = "cpu"
+    try:
+        _train(unharmed)
+        queue.advance(killed.home)
+        _wait(killed, lambda run: run.step >= 5)
+        assert locks.signal_worker(killed.folder, signal.SIGKILL)
+        dead = _wait(killed, lambda run: run.state == "crashed")
+        assert dead.error is not None
+        assert "SIGKILL" in dead.error
+        with open_store(killed.home.store) as store:
+            queue.resume(killed.home, dead)
+            ended = _wait(killed, lambda run: run.state in runs.ENDED)
+            notes = [event.text for event in events.listing(store, killed.run_id, kind="resume")]
+    finally:
+        del os.environ["WORKBENCH_SLOTS"]
+    assert (ended.state, ended.attempt) == ("finished", 2)
+    assert kills.differing(kills.fingerprint(unharmed), kills.fingerprint(killed)) == []
+    assert any("resumed after update" in note for note in notes), notes
+
+
+def _train(trial: kills.Trial) -> None:
+    queue.advance(trial.home)
+    run = _wait(trial, lambda run: run.state in runs.ENDED)
+    assert run.state == "finished", run.error
+
+
+def _wait(trial: kills.Trial, arrived) -> runs.Run:  # type: ignore[no-untyped-def]
+    deadline = time.monotonic() + PATIENCE
+    with open_store(trial.home.store) as store:
+        while time.monotonic() < deadline:
+            run = runs.get(store, trial.run_id)
+            assert run is not None
+            if arrived(run):
+                return run
+            time.sleep(0.02)
+    raise AssertionError(f"waited {PATIENCE} s: {run}")
