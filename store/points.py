@@ -112,20 +112,35 @@ def summaries(store: Store, run_ids: Sequence[int]) -> dict[int, dict[str, Summa
 
 def curve(store: Store, run_id: int, metric: str, after: int = -1) -> tuple[list[int], list[float | None]]:
     """Return the steps and values of one metric logged after step `after`."""
+    steps, _, values = series(store, run_id, metric, after)
+    return steps, values
+
+
+def series(
+    store: Store, run_id: int, metric: str, after: int = -1
+) -> tuple[list[int], list[float], list[float | None]]:
+    """Return the steps, times (seconds since the epoch) and values of one metric logged after step `after`."""
     if after < 0:
         packed = store.first(
-            "SELECT steps, vals FROM curve JOIN metric ON metric.id=metric_id WHERE run_id=? AND name=?",
+            "SELECT steps, ts, vals FROM curve JOIN metric ON metric.id=metric_id WHERE run_id=? AND name=?",
             (run_id, metric),
         )
         if packed:
-            values = array("d", packed["vals"])
-            return array("q", packed["steps"]).tolist(), [None if value != value else value for value in values]
+            steps, times, values = array("q", packed["steps"]), array("d", packed["ts"]), array("d", packed["vals"])
+            return steps.tolist(), times.tolist(), [None if value != value else value for value in values]
     rows = store.query(
-        """SELECT step, value FROM point WHERE run_id=? AND metric_id=(SELECT id FROM metric WHERE name=?) AND step>?
-            ORDER BY step""",
+        """SELECT step, ts, value FROM point WHERE run_id=? AND metric_id=(SELECT id FROM metric WHERE name=?)
+            AND step>? ORDER BY step""",
         (run_id, metric, after),
     )
-    return [row[0] for row in rows], [row[1] for row in rows]
+    return [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]
+
+
+def last_values(store: Store, metric: str, run_ids: Sequence[int] = ()) -> dict[int, float | None]:
+    """Return run → the newest value of one metric, of every run that logged it or of `run_ids` alone."""
+    where = f"AND run_id IN ({', '.join('?' * len(run_ids))})" if run_ids else ""
+    sql = f"SELECT run_id, last FROM summary WHERE metric_id=(SELECT id FROM metric WHERE name=?) {where}"
+    return {row[0]: row[1] for row in store.query(sql, (metric, *run_ids))}
 
 
 def pack(store: Store, run_id: int) -> None:

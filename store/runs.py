@@ -118,6 +118,12 @@ def listing(store: Store, *, states: Sequence[str] = (), limit: int = -1) -> lis
     return [_run(row) for row in rows]
 
 
+def census(store: Store) -> tuple[int, int]:
+    """Return how many runs are listed and the highest number among them: what adding or deleting a run changes."""
+    row = store.first("SELECT count(*), coalesce(max(id), 0) FROM run WHERE archived=0")
+    return (row[0], row[1]) if row else (0, 0)
+
+
 def names_like(store: Store, stem: str) -> set[str]:
     """Return the names in use that start with `stem`."""
     rows = store.query("SELECT name FROM run WHERE substr(name, 1, ?) = ?", (len(stem), stem))

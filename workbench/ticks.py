@@ -97,7 +97,7 @@ def _log_ticks(axis: Axis, most: int) -> list[tuple[float, str]]:
         ]
         if len(marks) <= most or factors == (1,):
             break
-    every = -(-len(marks) // max(1, most))
+    every = max(1, -(-len(marks) // max(1, most)))
     return [(mark, f"{mark:.0e}" if mark < 1e-3 else tick_label(mark, mark)) for mark in marks[::every]]
 
 

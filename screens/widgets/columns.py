@@ -12,18 +12,22 @@ GAP = 2
 
 @dataclass(frozen=True)
 class Column:
-    """A column: `width` in cells, or None to share what is left; low `priority` goes first when space is short."""
+    """A column: `width` in cells, or None to share what is left but `narrowest`.
+
+    Low `priority` goes first when space is short.
+    """
 
     key: str
     title: str
     width: int | None = None
     align: Align = "left"
     priority: int = 0
+    narrowest: int = 8
 
     @property
     def least(self) -> int:
         """Return the width below which the column is dropped rather than squeezed."""
-        return self.width if self.width is not None else max(width(self.title), 8)
+        return self.width if self.width is not None else max(width(self.title), self.narrowest)
 
 
 def share(columns: Sequence[Column], room: int) -> list[tuple[int, int]]:

@@ -68,12 +68,13 @@ class Commands(click.Group):
 @click.option("--home", metavar="DIR", help="Where the store and the runs live (also WORKBENCH_HOME).")
 @click.option("--ascii", is_flag=True, help="Draw with ASCII alone.")
 @click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal.")
+@click.option("--readonly", is_flag=True, help="Look only: start, stop and delete nothing.")
 @click.version_option(__version__, "-V", "--version", prog_name="workbench")
 @click.pass_context
-def commands(ctx: click.Context, home: str | None, ascii: bool, no_mouse: bool) -> None:
+def commands(ctx: click.Context, home: str | None, ascii: bool, no_mouse: bool, readonly: bool) -> None:
     """Pretrain and fine-tune transformers from a terminal."""
     ctx.obj = find_home(home)
     if ctx.invoked_subcommand is None:
         from workbench.__main__ import open_app
 
-        ctx.exit(open_app(ctx.obj, ascii=ascii, mouse=not no_mouse))
+        ctx.exit(open_app(ctx.obj, ascii=ascii, mouse=not no_mouse, readonly=readonly))

@@ -52,10 +52,10 @@ def trainable_words(column: Column) -> str:
 
 def paired_words(test: Paired, run_id: int, baseline_id: int) -> str:
     """Say what the paired test found in one sentence."""
-    verdict = "more than luck explains" if test.significant else "no more than luck explains"
+    verdict = "hardly luck" if test.significant else "may be luck"
     return (
-        f"of {count(test.examples)} same examples {test.better} right in #{run_id} alone, {test.worse} in "
-        f"#{baseline_id} alone: p {p_words(test.p)}, {verdict}"
+        f"same {count(test.examples)} examples: {test.better} right in #{run_id} alone, {test.worse} in "
+        f"#{baseline_id} alone; p {p_words(test.p)}, {verdict}"
     )
 
 

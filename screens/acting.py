@@ -1,0 +1,117 @@
+"""What a key does to a run, the same on every place: stop, resume, delete, copy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from screens.dialogs import Choice, Question
+from screens.place import PlaceScreen
+from store.runs import OPEN, Run
+from workbench.text import duration, plain, plural, size
+
+
+def why_not(place: PlaceScreen, action: str, run: Run | None) -> str | None:
+    """Return why an action cannot be done to a run, or None; actions that need no run are no matter of this."""
+    if action not in ("stop", "resume", "delete", "copy", "try", "open", "open_log", "compare", "mark"):
+        return None
+    if run is None:
+        return "no run is chosen: there is none here"
+    if action in ("stop", "resume", "delete") and place.workbench.readonly:
+        return "this is a read-only view (--readonly)"
+    if action == "stop" and run.state not in OPEN:
+        return f"run {run.id} has ended: there is nothing to stop"
+    if action == "resume" and run.state == "finished":
+        return f"run {run.id} is done: there is nothing left to train"
+    if action == "resume" and run.state in OPEN:
+        return f"run {run.id} is {run.state}: there is nothing to resume"
+    if action == "delete" and run.state in OPEN:
+        return f"run {run.id} is {run.state}: stop it first (s)"
+    if action == "try" and run.best_step is None:
+        return f"run {run.id} has no model yet: the first one is saved after an evaluation"
+    return None
+
+
+def ask_stop(place: PlaceScreen, run: Run) -> None:
+    """Ask, then stop a run after its present step, or take it out of the queue."""
+
+    def stop(answer: str | None) -> None:
+        if answer:
+            _in_thread(place, f"stopping run {run.id}", lambda: _stop(place, run))
+
+    if run.state == "queued":
+        place.app.push_screen(
+            Question(f"Take run {run.id} {run.name} out of the queue?", [], Choice("y", "take out", "stop")), stop
+        )
+        return
+    lines = [f"It is at step {run.step}. It saves a checkpoint, and u resumes it later."]
+    choice = Choice("y", "stop after this step", "stop")
+    place.app.push_screen(Question(f"Stop run {run.id} {run.name}?", lines, choice), stop)
+
+
+def _stop(place: PlaceScreen, run: Run) -> str:
+    from workbench.supervision import queue
+
+    return str(queue.stop(place.workbench.home, run))
+
+
+def resume(place: PlaceScreen, run: Run) -> None:
+    """Go on with a run from its newest checkpoint."""
+
+    def go_on() -> str:
+        from workbench.supervision import queue
+
+        queue.resume(place.workbench.home, run)
+        return f"run {run.id} goes on"
+
+    _in_thread(place, f"resuming run {run.id}", go_on)
+
+
+def ask_delete(place: PlaceScreen, run: Run) -> None:
+    """Ask, naming the run and what it cost, then delete it."""
+    bytes_, files = _weigh(place, run)
+    cost = [f"{duration(run.seconds)} of training" if run.seconds else "", f"{plural(files, 'file')}, {size(bytes_)}"]
+    lines = [f"That is {' and '.join(part for part in cost if part)}. Its folder goes to the trash."]
+
+    def delete(answer: str | None) -> None:
+        if answer:
+            _in_thread(place, f"deleting run {run.id}", lambda: _delete(place, run))
+
+    place.app.push_screen(Question(f"Delete run {run.id} {run.name}?", lines, Choice("y", "delete", "delete")), delete)
+
+
+def _delete(place: PlaceScreen, run: Run) -> str:
+    from workbench.supervision import queue
+
+    queue.delete(place.workbench.home, run)
+    return f"run {run.id} is deleted; its folder is in {place.workbench.home.trash}"
+
+
+def copy_uid(place: PlaceScreen, run: Run) -> None:
+    """Send a run's uid to the terminal, which may or may not put it on its clipboard."""
+    place.app.copy_to_clipboard(plain(run.uid))
+    place.workbench.say(f"{run.uid} was sent to the terminal's clipboard")
+
+
+def _weigh(place: PlaceScreen, run: Run) -> tuple[int, int]:
+    """Return the bytes and the number of files of a run's folder."""
+    total = files = 0
+    for folder, _, names in os.walk(place.workbench.home.run_folder(run.uid)):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(folder, name)).st_size
+                files += 1
+            except OSError:
+                continue
+    return total, files
+
+
+def _in_thread(place: PlaceScreen, description: str, work: Callable[[], str]) -> None:
+    """Do slow work beside the screen and say its words; its errors are shown by the place."""
+
+    def act() -> None:
+        words = work()
+        place.feed.hurry()
+        place.app.call_from_thread(place.workbench.say, words)
+
+    place.run_worker(act, thread=True, exit_on_error=False, group="acting", description=description)

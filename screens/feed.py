@@ -1,0 +1,268 @@
+"""What the screens know of the store: read in a thread of its own, new rows only, announced by messages."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from textual.message import Message
+
+from store import events, points, runs
+from store.connection import Store, StoreError, is_current, prepare_apart, read_store
+from store.events import Event
+from store.runs import Run
+from workbench.errors import WorkbenchError
+from workbench.insight.nearest import Nearest, nearest_earlier
+from workbench.paths import Home
+
+POLL_SECONDS = 0.25
+RETRY_SECONDS = 1.0
+STALLED_SECONDS = 30.0
+SAMPLES_KEPT = 120
+
+
+@dataclass
+class Curve:
+    """One metric as logged so far: steps, times in seconds since the epoch, values (None where NaN)."""
+
+    steps: list[int] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    values: list[float | None] = field(default_factory=list)
+
+    def points(self) -> tuple[list[int], list[float | None]]:
+        """Return steps and values, as many of both."""
+        n = len(self.steps)
+        return self.steps[:n], self.values[:n]
+
+    def extend(self, steps: list[int], times: list[float], values: list[float | None]) -> None:
+        """Add points; `steps` grows last, so that a reader in another thread who counts steps finds all of each."""
+        self.values += values
+        self.times += times
+        self.steps += steps
+
+
+@dataclass
+class Trace:
+    """All that a watched run has logged; only the feed's thread adds to it."""
+
+    run_id: int
+    attempt: int
+    ended: bool
+    curves: dict[str, Curve] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    samples: list[dict[str, float]] = field(default_factory=list)
+    config: dict[str, str] = field(default_factory=dict)
+    nearest: Nearest | None = None
+
+    @property
+    def extent(self) -> tuple[float, ...]:
+        """What grows when something is logged: numbers of points and events, time of the newest sample."""
+        newest = self.samples[-1]["ts"] if self.samples else 0.0
+        return sum(len(curve.steps) for curve in self.curves.values()), len(self.events), newest
+
+
+@dataclass
+class StoreChanged(Message):
+    """The store was opened, is being made, or cannot be read: `state` is opening, making, ready or broken."""
+
+    state: str
+    text: str = ""
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, StoreChanged)
+
+
+class RunsChanged(Message):
+    """The list of runs, or a row of it, is new; `Feed.runs` has it."""
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, RunsChanged)
+
+
+@dataclass
+class TraceChanged(Message):
+    """A watched run has logged something; `Feed.traces` has it."""
+
+    run_id: int
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, TraceChanged) and message.run_id == self.run_id
+
+
+@dataclass
+class Trouble(Message):
+    """Something failed in a thread; said once."""
+
+    error: Exception
+
+
+class Feed:
+    """Follow the store: `runs` newest first, `losses` by run, and everything of the runs in `watched`.
+
+    `poll` is the whole of one look; a thread calls it four times a second and `post` carries the news.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        post: Callable[[Message], object],
+        *,
+        readonly: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.home = home
+        self.post = post
+        self.readonly = readonly
+        self.clock = clock
+        self.state = "opening"
+        self.text = ""
+        self.runs: dict[int, Run] = {}
+        self.losses: dict[int, float | None] = {}
+        self.traces: dict[int, Trace] = {}
+        self.watched: tuple[int, ...] = ()
+        self._store: Store | None = None
+        self._seen: tuple[object, ...] = ()
+        self._census = (0, 0)
+        self._progress: dict[int, tuple[int, float]] = {}
+        self._wake = threading.Event()
+        self._ended = threading.Event()
+
+    def start(self) -> None:
+        """Begin to follow, in a thread that ends with the process."""
+        threading.Thread(target=self._follow, name="feed", daemon=True).start()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._ended.set()
+        self._wake.set()
+
+    def watch(self, *run_ids: int) -> None:
+        """Fetch everything of these runs from now on, and nothing of others."""
+        if run_ids != self.watched:
+            self.watched = run_ids
+            self._wake.set()
+
+    def hurry(self) -> None:
+        """Look now: something was just changed from here."""
+        self._wake.set()
+
+    def open_runs(self) -> list[Run]:
+        """Return the runs that are queued or active, newest first."""
+        return [run for run in self.runs.values() if run.state in runs.OPEN]
+
+    def stalled(self, run: Run) -> bool:
+        """Return whether a running run has made no step for 30 s of this process's own clock."""
+        now = self.clock()
+        _, since = self._progress.get(run.id, (run.step, now))
+        return run.state == "running" and now - since > STALLED_SECONDS
+
+    def _follow(self) -> None:
+        while not self._ended.is_set():
+            self._wake.wait(self.look())
+            self._wake.clear()
+
+    def look(self) -> float:
+        """Poll once, tell what is wrong, and return how many seconds to wait before the next look."""
+        try:
+            self.poll()
+        except (StoreError, WorkbenchError, sqlite3.Error, OSError, subprocess.SubprocessError) as error:
+            self._lose(error)
+            return RETRY_SECONDS
+        except Exception as error:
+            self.post(Trouble(error))
+            return RETRY_SECONDS
+        return POLL_SECONDS
+
+    def poll(self) -> None:
+        """Open the store where that is still to do, then fetch and announce what is new."""
+        if self._store is None:
+            self._open()
+        assert self._store is not None
+        seen = (self._store.data_version(), self.watched)
+        if seen == self._seen:
+            return
+        if self._fetch_runs(self._store):
+            self.post(RunsChanged())
+        for run_id in self.watched:
+            if self._fetch_trace(self._store, run_id):
+                self.post(TraceChanged(run_id))
+        self.traces = {run_id: trace for run_id, trace in self.traces.items() if run_id in self.watched}
+        self._seen = seen
+
+    def _open(self) -> None:
+        path = self.home.store
+        if not is_current(path):
+            if self.readonly:
+                raise StoreError(f"{path}: there is no store here yet, and read-only makes none")
+            self._tell("making", f"making the store {path}")
+            self.home.create()
+            prepare_apart(path)
+        self._store = read_store(path)
+        self._seen, self._census = (), (0, 0)
+        self.runs, self.traces = {}, {}
+        self._tell("ready")
+
+    def _lose(self, error: Exception) -> None:
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+        self._tell("broken", str(error))
+
+    def _tell(self, state: str, text: str = "") -> None:
+        if (state, text) != (self.state, self.text):
+            self.state, self.text = state, text
+            self.post(StoreChanged(state, text))
+
+    def _fetch_runs(self, store: Store) -> bool:
+        census = runs.census(store)
+        if census != self._census or not self._seen:
+            known = {run.id: run for run in runs.listing(store)}
+            losses = points.last_values(store, "train/loss") | points.last_values(store, "eval/loss")
+        else:
+            stale = {run.id for run in self.open_runs()}
+            fresh = {run.id: run for run in runs.listing(store, states=runs.OPEN)}
+            ended = [runs.get(store, run_id) for run_id in stale - fresh.keys()]
+            fresh |= {run.id: run for run in ended if run}
+            changed = tuple(fresh)
+            known = self.runs | fresh
+            losses = dict(self.losses)
+            if changed:
+                losses |= points.last_values(store, "train/loss", changed)
+                losses |= points.last_values(store, "eval/loss", changed)
+        self._note_progress(known)
+        if known == self.runs and losses == self.losses and self._seen:
+            return False
+        self.runs, self.losses, self._census = known, losses, census
+        return True
+
+    def _note_progress(self, known: dict[int, Run]) -> None:
+        now = self.clock()
+        active = [run for run in known.values() if run.active]
+        self._progress = {
+            run.id: self._progress[run.id] if self._progress.get(run.id, (-1, 0))[0] == run.step else (run.step, now)
+            for run in active
+        }
+
+    def _fetch_trace(self, store: Store, run_id: int) -> bool:
+        run = self.runs.get(run_id)
+        if run is None:
+            return False
+        trace = self.traces.get(run_id)
+        ended = run.state in runs.ENDED
+        if trace is None or (trace.attempt, trace.ended) != (run.attempt, ended):
+            trace = Trace(run_id, run.attempt, ended)
+            trace.nearest = nearest_earlier(store, run, self.runs)
+            trace.config = {path: texts[run_id] for path, texts in runs.config(store, [run_id]).items()}
+        before = trace.extent
+        for name in points.summaries(store, [run_id])[run_id]:
+            curve = trace.curves.setdefault(name, Curve())
+            curve.extend(*points.series(store, run_id, name, curve.steps[-1] if curve.steps else -1))
+        last = trace.events[-1].id if trace.events else 0
+        trace.events += events.listing(store, run_id, after=last)
+        trace.samples = events.last_system(store, run_id, SAMPLES_KEPT)
+        known, self.traces[run_id] = run_id in self.traces, trace
+        return not known or trace.extent != before

@@ -1,0 +1,123 @@
+"""The whole log of a run, safe to read: nothing in it drives the terminal."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from screens.dialogs import Sheet
+from screens.widgets.words import Words
+from workbench.text import count, plain, redact, size, width
+
+KEPT_BYTES = 4 * 2**20
+"""Of a longer log only the end is shown."""
+
+
+def read_end(path: Path, limit: int = KEPT_BYTES) -> tuple[list[str], int]:
+    """Return the last lines of a file, within `limit` bytes, safe to show, and how many bytes were left out.
+
+    Of a line that was written over with carriage returns, as progress bars do, the last state is taken.
+    """
+    with path.open("rb") as file:
+        length = file.seek(0, os.SEEK_END)
+        start = max(0, length - limit)
+        file.seek(start)
+        text = file.read(limit).decode("utf-8", errors="replace")
+    lines = text.split("\n")
+    if start:
+        lines = lines[1:]
+    if lines and not lines[-1]:
+        lines.pop()
+    return [plain(redact(line.rstrip("\r").rpartition("\r")[2])) for line in lines], start
+
+
+def last_lines(path: Path, n: int) -> list[str]:
+    """Return the last `n` lines of a log; none where it cannot be read."""
+    try:
+        return read_end(path, 64 * 1024)[0][-n:]
+    except OSError:
+        return []
+
+
+class LogLines(ScrollView, can_focus=True):
+    """Lines of text, drawn where they are seen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "scroll_down", "down"),
+        Binding("k", "scroll_up", "up"),
+        Binding("g", "scroll_home", "first"),
+        Binding("G", "scroll_end", "last"),
+        Binding("ctrl+d,space", "page_down", "page down"),
+        Binding("ctrl+u", "page_up", "page up"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def show(self, lines: list[str]) -> None:
+        """Show lines that are safe already; stay at the end where one is at the end."""
+        at_end = not self.lines or self.scroll_offset.y >= self.max_scroll_y
+        self.lines = lines
+        self.virtual_size = Size(max(map(width, lines), default=0), len(lines))
+        self.refresh()
+        if at_end:
+            self.call_after_refresh(self.scroll_end, animate=False)
+
+    def render_line(self, y: int) -> Strip:
+        left, top = self.scroll_offset
+        line = self.lines[top + y] if top + y < len(self.lines) else ""
+        base = self.rich_style
+        return Strip([Segment(line, base)]).crop_extend(left, left + self.size.width, base)
+
+
+class LogView(Sheet[None]):
+    """A log over the whole terminal; it grows as the file does."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,enter", "leave", "back")]
+
+    def __init__(self, path: Path, title: str) -> None:
+        super().__init__()
+        self.path = path
+        self.heading = title
+        self._length = -1
+
+    def compose(self) -> ComposeResult:
+        yield Words(id="log-title")
+        yield LogLines()
+        yield Words(id="log-keys")
+
+    def on_mount(self) -> None:
+        self.query_one("#log-keys", Words).show([[("esc back  g first  G last  ← → sideways", "")]])
+        self.query_one(LogLines).focus()
+        self.follow()
+        self.set_interval(1.0, self.follow)
+
+    @work(thread=True, exit_on_error=False, exclusive=True, group="log", description="reading the log")
+    def follow(self) -> None:
+        """Read the log again where it has grown."""
+        try:
+            length = self.path.stat().st_size
+            if length == self._length:
+                return
+            self._length = length
+            lines, left_out = read_end(self.path)
+        except OSError as error:
+            lines, left_out = [f"there is no log to read: {error.strerror}"], 0
+        if self.is_running:
+            self.app.call_from_thread(self.show, lines, left_out)
+
+    def show(self, lines: list[str], left_out: int) -> None:
+        """Show what was read."""
+        told = f" · the first {size(left_out)} are left out" if left_out else ""
+        self.query_one("#log-title", Words).show([[(f"{self.heading} · {count(len(lines))} lines{told}", "bold")]])
+        self.query_one(LogLines).show(lines)

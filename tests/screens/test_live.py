@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from screens.curves import View, x_range_of
+from screens.live import LiveScreen
+from screens.log_view import LogLines, read_end
+from screens.widgets.chart import Chart
+from store import events, runs
+from store.connection import open_store
+from tests.screens.opening import look, opened
+from tests.screens.seed import NOW, log_step
+from tests.screens.support import HOSTILE_SHOWN, SIZES, golden, screen_text
+from workbench.paths import Home
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_training_run_looks_like_its_picture(seeded: Home, size: tuple[int, int]) -> None:
+    async with opened(seeded, size, "3") as (app, _):
+        golden(f"live-{size[0]}x{size[1]}", screen_text(app))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_failed_run_shows_cause_next_step_and_last_lines(seeded: Home, size: tuple[int, int]) -> None:
+    async with opened(seeded, size, "down", "down", "enter") as (app, _):
+        shown = screen_text(app)
+        assert f"row 812 has no label: {HOSTILE_SHOWN}" in shown
+        assert "next: mend the data, then start a new run" in shown
+        assert "step 120" in shown
+        golden(f"live-failed-{size[0]}x{size[1]}", shown)
+
+
+async def test_a_queued_run_says_what_it_waits_for(seeded: Home) -> None:
+    async with opened(seeded, (120, 40), "enter") as (app, _):
+        shown = screen_text(app)
+        assert "queued: starts when a slot is free" in shown
+        assert "no points yet" in shown
+
+
+async def test_a_stalled_run_is_named_so(home: Home) -> None:
+    async with opened(home, (80, 24), "3") as (app, pilot):
+        then = app.feed.clock() + 31
+        app.feed.clock = lambda: then
+        await pilot.press("1", "3")
+        await pilot.pause()
+        assert "stalled" in screen_text(app)
+        with open_store(home.store) as store:
+            log_step(store, 32, 254, 0.4)
+        await look(app, pilot)
+        assert "stalled" not in screen_text(app)
+
+
+async def test_every_point_is_shown_from_the_first_on(home: Home) -> None:
+    async with opened(home, (80, 24), "3") as (app, pilot):
+        with open_store(home.store) as store:
+            for step in range(254, 300, 2):
+                log_step(store, 32, step, math.nan if step == 260 else 0.3)
+                if step % 10 == 0:
+                    await look(app, pilot)
+        await look(app, pilot)
+        (train, _) = app.screen.query_one(Chart)._series
+        assert list(train.steps) == list(range(2, 300, 2))
+        assert train.values[129] is None
+        assert "298/600" in screen_text(app)
+
+
+async def test_keys_change_the_chart(seeded: Home) -> None:
+    async with opened(seeded, (80, 24), "3", "l") as (app, pilot):
+        assert "loss · log y · smooth 0.6" in screen_text(app)
+        await pilot.press("l", "m", "x")
+        assert "loss · over time · smooth 0.9" in screen_text(app)
+        titles = []
+        for _ in range(5):
+            await pilot.press("w")
+            titles.append(app.screen.query_one(Chart)._title.split(" · ")[0])
+        assert titles == ["score", "learning rate", "grad norm", "examples a second", "loss"]
+
+
+async def test_brackets_go_through_the_runs_that_are_open(seeded: Home) -> None:
+    async with opened(seeded, (80, 24), "3") as (app, pilot):
+        seen = []
+        for _ in range(3):
+            assert isinstance(app.screen, LiveScreen)
+            assert app.screen.run is not None
+            seen.append(app.screen.run.id)
+            await pilot.press("right_square_bracket")
+        assert seen == [32, 33, 32]
+
+
+async def test_stopping_asks_first(home: Home) -> None:
+    async with opened(home, (80, 24), "3", "s") as (app, pilot):
+        assert "Stop run 32 reviews-gradual-32?" in screen_text(app)
+        await pilot.press("escape")
+        await look(app, pilot)
+        assert app.feed.runs[32].state == "running"
+
+
+async def test_enter_opens_the_whole_log_and_follows_it(home: Home) -> None:
+    async with opened(home, (80, 24), "3", "enter") as (app, pilot):
+        assert f"log of run 32 · 3 lines\n {'reading'}" in screen_text(app)
+        assert HOSTILE_SHOWN in screen_text(app)
+        with (home.run_folder("0032seedrunning") / "log.txt").open("a") as file:
+            file.write("1%\r50%\r100%\n" + "".join(f"line {n}\n" for n in range(100)))
+        app.screen.follow()
+        await look(app, pilot)
+        shown = screen_text(app)
+        assert "104 lines" in shown
+        assert "line 99" in shown
+        await pilot.press("g")
+        await pilot.pause()
+        assert "100%" in screen_text(app)
+        assert "50%" not in screen_text(app)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert not app.screen.query(LogLines)
+
+
+def test_only_the_end_of_a_long_log_is_read(tmp_path) -> None:
+    path = tmp_path / "log.txt"
+    path.write_text("".join(f"{n:07d}\n" for n in range(1000)))
+    lines, left_out = read_end(path, 84)
+    assert lines == [f"{n:07d}" for n in range(990, 1000)]
+    assert left_out == 8000 - 84
+
+
+async def test_a_hostile_event_is_shown_as_typed(home: Home) -> None:
+    with open_store(home.store) as store, store.write() as connection:
+        events.append(connection, 32, [(NOW, 252, "warning", "warning", HOSTILE_SHOWN.replace("␛", "\x1b"), None)])
+    async with opened(home, (80, 24), "3") as (app, _):
+        assert HOSTILE_SHOWN.replace("␇", "␇") in screen_text(app)
+        assert "\x1b" not in screen_text(app)
+
+
+async def test_an_empty_home_says_what_to_do(tmp_path) -> None:
+    async with opened(Home(tmp_path), (80, 24), "3", "l") as (app, _):
+        assert "Nothing to watch yet: press n to start a run" in screen_text(app)
+        assert "there is no run to watch yet" in screen_text(app)
+
+
+async def test_a_deleted_run_gives_way_to_another(home: Home) -> None:
+    async with opened(home, (80, 24), "down", "down", "enter") as (app, pilot):
+        with open_store(home.store) as store:
+            runs.delete(store, 31)
+        await look(app, pilot)
+        await look(app, pilot)
+        assert "32 reviews-gradual-32" in screen_text(app)
+
+
+async def test_the_axis_of_a_training_run_grows_by_doubling(seeded: Home) -> None:
+    async with opened(seeded, (80, 24), "3") as (app, _):
+        run, trace = app.feed.runs[32], app.feed.traces[32]
+        assert x_range_of(run, "step", trace) == (0.0, 300.0)
+        assert x_range_of(run, "time", trace) is None
+        (line,) = View(metrics="grad norm", smoothing=0.0).series(run, trace)
+        assert list(line.values) == trace.curves["train/grad_norm"].values
