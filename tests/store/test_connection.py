@@ -137,10 +137,15 @@ def test_two_processes_that_read_and_write_lose_no_update(store: Store, path: Pa
     assert get(store, run_id).step == 300
 
 
+def fail_half_way(connection: sqlite3.Connection) -> None:
+    connection.execute("UPDATE run SET step=9")
+    connection.execute("UPDATE no_such_table SET step=9")
+
+
 def test_a_write_that_fails_leaves_nothing_behind(store: Store) -> None:
     run_id = add_run(store)
     with pytest.raises(sqlite3.OperationalError), store.write() as connection:
-        connection.executescript("UPDATE run SET step=9; UPDATE no_such_table SET step=9")
+        fail_half_way(connection)
     assert get(store, run_id).step == 0
     with store.write() as connection:
         connection.execute("UPDATE run SET step=7")

@@ -93,9 +93,13 @@ def test_labels_are_texts_in_the_order_of_numbers_then_words(labels: list[Any], 
 
 def test_a_task_comes_back_from_its_description() -> None:
     task = TASKS["sentiment"].from_labels(["good", "bad"])
+    from transformers import BertConfig
+
     again = TASKS["sentiment"].from_description(task.describe())
     assert again.gold(["bad", "good"], "x") == [0, 1]
-    assert again.configure() == {"id2label": {0: "bad", 1: "good"}, "label2id": {"bad": 0, "good": 1}}
+    config = BertConfig()
+    again.configure(config)
+    assert (config.num_labels, config.id2label, config.label2id) == (2, {0: "bad", 1: "good"}, {"bad": 0, "good": 1})
 
 
 def test_unknown_labels_are_named_once_each() -> None:
