@@ -16,6 +16,8 @@ POINTS = 60
 
 def latencies() -> list[float]:
     """Return the seconds of each of some points, told at random moments."""
+    import torch  # noqa: F401  # a worker has loaded it before its first value
+
     from screens.feed import Feed, TraceChanged
 
     chance, arrived = random.Random(1), threading.Event()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -135,6 +137,22 @@ def test_two_processes_that_read_and_write_lose_no_update(store: Store, path: Pa
     writers = [subprocess.Popen([sys.executable, "-c", ADD_ONE, str(path)], env=dict(os.environ)) for _ in range(2)]
     assert [writer.wait() for writer in writers] == [0, 0]
     assert get(store, run_id).step == 300
+
+
+def test_a_writer_waits_for_the_file_lock(store: Store, path: Path) -> None:
+    written = threading.Event()
+
+    def write() -> None:
+        add_run(store)
+        written.set()
+
+    with path.with_name("write.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        writer = threading.Thread(target=write)
+        writer.start()
+        assert not written.wait(0.2)
+    assert written.wait(10)
+    writer.join()
 
 
 def fail_half_way(connection: sqlite3.Connection) -> None:

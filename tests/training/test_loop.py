@@ -40,6 +40,18 @@ def test_accumulated_batches_are_one_large_batch(
     assert other == pytest.approx(one, rel=1e-6)
 
 
+def test_batches_of_unlike_size_count_by_their_examples(backbone: Path, rows: Path, tmp_path: Path) -> None:
+    plain = {"max_grad_norm": 1e9, "batch_size": 5, "accumulation": 3}
+    found = []
+    for name in ("parts", "whole"):
+        (tmp_path / name).mkdir()
+        job = build(recipe_of(backbone, rows, training=plain), tmp_path / name, tmp_path / "cache")
+        window = next(window for window in job.windows(0) if len({len(batch) for batch in window}) > 1)
+        done = update(job, window if name == "parts" else [[number for batch in window for number in batch]], 0)
+        found.append((float(done.loss), float(done.norm)))
+    assert found[0] == pytest.approx(found[1], rel=1e-6)
+
+
 def test_an_update_changes_the_groups_that_learn_and_no_others(backbone: Path, rows: Path, tmp_path: Path) -> None:
     strategy = {"name": "gradual", "unfrozen_by": 0.7}
     keeping = {"every": 1, "keep": 100}
