@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from store.connection import Store
-from tests.insight.test_compare import add_run, store  # noqa: F401
+from tests.insight.adding import add_run
 from workbench.insight.compare import compare
 from workbench.insight.paired import Paired
 from workbench.insight.words import as_csv, as_text, metric_words, p_words, paired_words
@@ -32,7 +32,7 @@ def test_the_paired_test_is_one_sentence() -> None:
     assert words == "same 872 examples: 41 right in #30 alone, 28 in #29 alone; p 0.15, may be luck"
 
 
-def test_the_text_holds_results_settings_and_warnings(store: Store) -> None:  # noqa: F811
+def test_the_text_holds_results_settings_and_warnings(store: Store) -> None:
     one = add_run(store, [0.5], answers="00000000111")
     two = add_run(store, [0.9], answers="11111111110", settings={"training": {"epochs": 1.0, "dropout": 0.2}})
     text = as_text(compare(store, [one, two]))
@@ -44,7 +44,7 @@ def test_the_text_holds_results_settings_and_warnings(store: Store) -> None:  # 
     assert "! #2 and #1 differ in dropout and epochs" in text
 
 
-def test_csv_runs_nothing_in_a_spreadsheet(store: Store) -> None:  # noqa: F811
+def test_csv_runs_nothing_in_a_spreadsheet(store: Store) -> None:
     one = add_run(
         store, [0.5], name=HOSTILE, settings={"data": "/a=b.csv", "task": {"name": "sentiment", "text": "=1+1"}}
     )
