@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from textual.message import Message
 
 from store import events, points, runs
-from store.connection import Store, StoreError, is_current, read_store
+from store.connection import Store, StoreError, is_current, prepare_apart, read_store
 from store.events import Event
 from store.runs import Run
 from workbench.errors import WorkbenchError
@@ -202,7 +200,7 @@ class Feed:
                 raise StoreError(f"{path}: there is no store here yet, and read-only makes none")
             self._tell("making", f"making the store {path}")
             self.home.create()
-            _make(path)
+            prepare_apart(path)
         self._store = read_store(path)
         self._seen, self._census = (), (0, 0)
         self.runs, self.traces = {}, {}
@@ -268,20 +266,3 @@ class Feed:
         trace.samples = events.last_system(store, run_id, SAMPLES_KEPT)
         known, self.traces[run_id] = run_id in self.traces, trace
         return not known or trace.extent != before
-
-
-def _make(path: Path) -> None:
-    """Make or migrate the store in a child, which alone loads what that needs."""
-    import store
-
-    made = subprocess.run(
-        [sys.executable, "-m", "store", str(path)],
-        cwd=Path(store.__file__).parents[1],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    if made.returncode:
-        reason = made.stderr.strip().rpartition("\n")[2] or f"exit code {made.returncode}"
-        raise StoreError(f"{path}: could not be made: {reason}")

@@ -1,4 +1,4 @@
-"""Every key, once: bindings, bottom line, help, palette and `workbench keys` read this table.
+"""Every key, once: bindings, bottom line, help, palette and the README's table are made from this one.
 
 One letter has one meaning everywhere; a place either has the key or does not.
 """

@@ -89,8 +89,10 @@ def read_store(path: Path) -> Store:
     """Open the store for reading alone; raise StoreError where it is missing or not a store."""
     if not path.exists():
         raise StoreError(f"{path}: there is no store here yet")
-    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=5, isolation_level=None)
-    _check(path, connection)
+    connection, version = _look_into(path)
+    if version < VERSION:
+        connection.close()
+        raise StoreError(f"{path}: empty, or made by an older workbench; the next run brings it up to date")
     return Store(path, connection)
 
 
@@ -98,11 +100,9 @@ def is_current(path: Path) -> bool:
     """Return whether the store exists and has this version's tables; raise StoreError on a foreign or newer file."""
     if not path.exists():
         return False
-    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=5, isolation_level=None)
-    try:
-        return _check(path, connection) == VERSION
-    finally:
-        connection.close()
+    connection, version = _look_into(path)
+    connection.close()
+    return version == VERSION
 
 
 def prepare(path: Path) -> None:
@@ -129,6 +129,19 @@ def prepare_apart(path: Path) -> None:
     if made.returncode:
         reason = made.stderr.strip().rpartition("\n")[2] or f"exit code {made.returncode}"
         raise StoreError(f"{path}: could not be made: {reason}")
+
+
+def _look_into(path: Path) -> tuple[sqlite3.Connection, int]:
+    """Return a reading connection and the version of the tables; raise StoreError where it is not a store."""
+    try:
+        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=5, isolation_level=None)
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: not a readable store ({error}); nothing was changed in it") from error
+    try:
+        return connection, _check(path, connection)
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _check(path: Path, connection: sqlite3.Connection) -> int:

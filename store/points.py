@@ -81,7 +81,8 @@ def _partial_summaries(rows: Sequence[tuple[int, int, int, float, float | None]]
         finite = [(value, step) for step, value in pairs if value is not None]
         low = min(finite, default=(None, None))
         high = max(finite, key=lambda pair: pair[0], default=(None, None))
-        mean = math.fsum(value for value, _ in finite) / len(finite) if finite else None
+        # Not fsum: it raises where infinities of both signs meet, and that would keep the whole batch from the store.
+        mean = sum(value for value, _ in finite) / len(finite) if finite else None
         last_step, last = pairs[-1]
         partial.append((rows[0][0], metric, last, last_step, *low, *high, mean, len(pairs), len(pairs) - len(finite)))
     return partial

@@ -16,7 +16,7 @@ def main() -> None:
     commands.main(prog_name="workbench")
 
 
-def open_app(home: Home, *, ascii: bool, mouse: bool) -> int:
+def open_app(home: Home, *, ascii: bool, mouse: bool, readonly: bool) -> int:
     """Open the terminal interface; return the exit code."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM", "dumb") == "dumb":
         print("The interface needs a terminal. For scripts there are commands: workbench --help", file=sys.stderr)
@@ -25,7 +25,7 @@ def open_app(home: Home, *, ascii: bool, mouse: bool) -> int:
     os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
     from screens.app import WorkbenchApp
 
-    app = WorkbenchApp(home, ascii=ascii)
+    app = WorkbenchApp(home, ascii=ascii, readonly=readonly)
     message = app.run(mouse=mouse)
     if message:
         print(message)

@@ -126,7 +126,7 @@ def describe_backbone(folder: Path, name: str, title: str, where: str) -> Backbo
         return BackboneCard(name, title, architecture, None, None, where, f"{kind}: no *.safetensors file")
     try:
         parameters = sum(_count_parameters(file) for file in weights)
-    except (OSError, ValueError, struct.error) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, struct.error) as error:
         return BackboneCard(name, title, architecture, None, None, where, f"damaged weights: {error}")
     size = sum(file.stat().st_size for file in weights)
     return BackboneCard(name, title, architecture, parameters, size, where)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import hashlib
 import json
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -233,7 +235,7 @@ def load(path: Path, settings: Iterable[str] = ()) -> Recipe:
 
 def overlay(raw: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:
     """Return the raw recipe with `table.key=value` settings laid over it; values are TOML, else plain words."""
-    laid = json.loads(json.dumps(raw))
+    laid = copy.deepcopy(dict(raw))
     for setting in settings:
         path, equals, text = setting.partition("=")
         if not equals or not path:
@@ -259,12 +261,19 @@ def anchor(raw: Mapping[str, Any], base: Path) -> dict[str, Any]:
     if isinstance(data, dict):
         for key in ("train", "validation"):
             if isinstance(data.get(key), str) and ":" not in data[key]:
-                data[key] = str((base / Path(data[key]).expanduser()).resolve())
+                data[key] = _absolute(data[key], base, f"data.{key}")
     if isinstance(backbone, dict) and isinstance(backbone.get("name"), str):
         name = backbone["name"]
-        if name.startswith((".", "/", "~")) or (":" not in name and (base / name).is_dir()):
-            backbone["name"] = str((base / Path(name).expanduser()).resolve())
+        if name.startswith((".", "/", "~")) or (":" not in name and os.path.isdir(base / name)):
+            backbone["name"] = _absolute(name, base, "backbone.name")
     return anchored
+
+
+def _absolute(path: str, base: Path, where: str) -> str:
+    try:
+        return str((base / Path(path).expanduser()).resolve())
+    except (RuntimeError, ValueError, OSError) as error:
+        raise WorkbenchError(f"{path!r} cannot be a path: {error}", where=where) from error
 
 
 def _starts_random(raw: Mapping[str, Any]) -> bool:
@@ -324,7 +333,9 @@ def _stem(source: str) -> str:
 
 def _explain(detail: dict[str, Any]) -> str:
     """Say one validation problem in words: the field, the value, what is allowed."""
-    location = [str(part) for part in detail["loc"] if part not in STRATEGIES]
+    location = [str(part) for part in detail["loc"]]
+    if location[:1] == ["strategy"] and location[1:] and location[1] in STRATEGIES:
+        del location[1]
     path = ".".join(location)
     kind, value, context = detail["type"], detail.get("input"), detail.get("ctx", {})
     if kind == "extra_forbidden":

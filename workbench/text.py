@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -17,7 +17,7 @@ from workbench.redaction import redact
 
 __all__ = [
     "ABSENT", "Align", "ago", "bar", "count", "cut", "duration", "fit", "middle", "number", "plain", "plural",
-    "quantity", "rate", "redact", "signed", "size", "table", "width",
+    "quantity", "rate", "redact", "signed", "size", "spelled", "table", "width",
 ]  # fmt: skip
 
 Align = Literal["left", "right"]
@@ -84,6 +84,14 @@ def _picture(match: re.Match[str]) -> str:
     if code == 0x7F:
         return "␡"
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def spelled(text: str, spell: Callable[[str], str]) -> str:
+    """Return `text` with each character that `plain` would replace as `spell` writes it.
+
+    For JSON and TOML, which have escapes of their own and must come back as they were.
+    """
+    return _HIDDEN.sub(lambda match: spell(match[0]), text)
 
 
 @lru_cache(maxsize=8192)

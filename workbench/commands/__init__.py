@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sqlite3
 from typing import Any
 
 import click
@@ -51,6 +52,11 @@ class Commands(click.Group):
         except (WorkbenchError, StoreError) as error:
             click.echo("error: " + plain(str(error), newlines=True), err=True)
             ctx.exit(TROUBLE)
+        except sqlite3.Error as error:
+            click.echo(
+                f"error: the store cannot be used: {plain(error)}\nSee what is wrong: workbench doctor", err=True
+            )
+            ctx.exit(TROUBLE)
 
 
 @click.group(
@@ -62,12 +68,13 @@ class Commands(click.Group):
 @click.option("--home", metavar="DIR", help="Where the store and the runs live (also WORKBENCH_HOME).")
 @click.option("--ascii", is_flag=True, help="Draw with ASCII alone.")
 @click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal.")
+@click.option("--readonly", is_flag=True, help="Look only: start, stop and delete nothing.")
 @click.version_option(__version__, "-V", "--version", prog_name="workbench")
 @click.pass_context
-def commands(ctx: click.Context, home: str | None, ascii: bool, no_mouse: bool) -> None:
+def commands(ctx: click.Context, home: str | None, ascii: bool, no_mouse: bool, readonly: bool) -> None:
     """Pretrain and fine-tune transformers from a terminal."""
     ctx.obj = find_home(home)
     if ctx.invoked_subcommand is None:
         from workbench.__main__ import open_app
 
-        ctx.exit(open_app(ctx.obj, ascii=ascii, mouse=not no_mouse))
+        ctx.exit(open_app(ctx.obj, ascii=ascii, mouse=not no_mouse, readonly=readonly))

@@ -15,7 +15,7 @@ from store.connection import Store, read_store
 from store.runs import Run
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
-from workbench.text import number, plain
+from workbench.text import number, plain, spelled
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 pass_home = click.make_pass_decorator(Home)
@@ -43,8 +43,9 @@ def find_run(store: Store, reference: str) -> Run:
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON; a number that JSON does not know is null."""
-    click.echo(json.dumps(_finite(value), ensure_ascii=False, indent=1))
+    """Print a value as JSON; a number that JSON does not know is null, a character that hides or drives an escape."""
+    written = json.dumps(_finite(value), ensure_ascii=False, indent=1)
+    click.echo(spelled(written, lambda char: json.dumps(char)[1:-1]))
 
 
 def run_json(run: Run) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from store.connection import Store
 from store.runs import Run
 from workbench.commands.common import find_run, json_option, pass_home, print_json, reading, run_json, state_words
 from workbench.paths import Home
-from workbench.text import ago, count, duration, number, plain, quantity, size, table
+from workbench.text import ago, count, duration, number, plain, quantity, size, spelled, table
 
 
 @click.command(epilog="Example: workbench show 3 --recipe > again.toml")
@@ -25,12 +25,16 @@ def command(home: Home, run: str, only_recipe: bool, as_json: bool) -> None:
     with reading(home) as store:
         found = find_run(store, run)
         if only_recipe:
-            click.echo(found.recipe, nl=False)
+            click.echo(spelled(found.recipe, _toml_escape), nl=False)
         elif as_json:
             print_json(_as_json(store, home, found))
         else:
             for line in _as_text(store, home, found):
                 click.echo(line)
+
+
+def _toml_escape(char: str) -> str:
+    return f"\\U{ord(char):08x}"
 
 
 def _as_json(store: Store, home: Home, run: Run) -> dict[str, object]:

@@ -10,6 +10,7 @@ from store import runs
 from workbench.commands.common import find_run, json_option, pass_home, print_json, reading, run_json
 from workbench.paths import Home
 from workbench.supervision import queue
+from workbench.text import plain
 
 
 @click.command(epilog="Example: workbench stop 3 --wait")
@@ -32,4 +33,4 @@ def command(home: Home, run: str, wait: bool, as_json: bool) -> None:
             after = runs.get(store, found.id)
             print_json({"answer": words, "run": run_json(after) if after else None})
         else:
-            click.echo(words)
+            click.echo(plain(words))

@@ -11,7 +11,7 @@ from typing import Any
 
 from workbench.data.batching import sample, split
 from workbench.data.columns import choose_columns
-from workbench.data.sources import locate, read
+from workbench.data.sources import locate, read, values_of
 from workbench.errors import WorkbenchError
 from workbench.recipe import Recipe
 from workbench.tasks import TASKS, Task
@@ -49,6 +49,10 @@ def prepare(recipe: Recipe, cache: Path) -> Prepared:
     columns, chosen, texts, labels = _read_columns(recipe, train_path, cache)
     names, notes = _label_names(train_path)
     task = TASKS[recipe.task.name].from_labels(labels, names)
+    if names:
+        known = task.describe()["labels"]
+        used = "names the labels" if known == names[: len(known)] else "does not fit the labels and is not used"
+        notes.append(f"labels.txt beside the data {used}")
     validation_path = _validation_path(recipe)
     if validation_path:
         _, _, validation_texts, validation_labels = _read_columns(recipe, validation_path, cache)
@@ -80,7 +84,7 @@ def _read_columns(recipe: Recipe, path: Path, cache: Path) -> tuple[list[str], d
     rows = read(path, cache)
     named = {"text": recipe.task.text, "label": recipe.task.label}
     chosen = choose_columns(recipe.task.name, named, rows.column_names, str(path))
-    texts, labels = rows[chosen["text"]][:], rows[chosen["label"]][:]
+    texts, labels = (values_of(rows, chosen[role], path) for role in ("text", "label"))
     _refuse_missing(texts, chosen["text"], str(path), must_be_text=True)
     _refuse_missing(labels, chosen["label"], str(path), must_be_text=False)
     return rows.column_names, chosen, texts, labels
@@ -107,7 +111,7 @@ def _label_names(train_path: Path) -> tuple[list[str], list[str]]:
         names = [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError):
         return [], [f"{file} is there but cannot be read"]
-    return names, ["labels.txt beside the data names the labels"]
+    return names, []
 
 
 def _pick(texts: Sequence[str], gold: Sequence[int], numbers: Sequence[int]) -> Examples:

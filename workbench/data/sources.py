@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import glob
 import gzip
 import json
 from pathlib import Path
@@ -62,7 +63,9 @@ def read(path: Path, cache: Path) -> Dataset:
     datasets.disable_progress_bars()
     try:
         options = _csv_options(path) if kind == "csv" else {}
-        rows = datasets.load_dataset(kind, data_files=str(path), split="train", cache_dir=str(cache), **options)
+        # A name is a pattern to the loader: what stands in it for itself must be said to.
+        named = glob.escape(str(path))
+        rows = datasets.load_dataset(kind, data_files=named, split="train", cache_dir=str(cache), **options)
     except Exception as error:
         raise WorkbenchError(_reason(path, kind, error), where=str(path)) from error
     if not len(rows):
@@ -81,11 +84,22 @@ def _csv_options(path: Path) -> dict[str, Any]:
     return {"sep": separator, "keep_default_na": False, "features": texts}
 
 
+def values_of(rows: Dataset, column: str, path: Path) -> list[Any]:
+    """Return a column of the rows of a file; raise a WorkbenchError where it is not UTF-8 text."""
+    try:
+        values: list[Any] = rows[column][:]
+    except UnicodeDecodeError as error:
+        raise WorkbenchError(_broken_line(path) or "not UTF-8 text", where=str(path)) from error
+    return values
+
+
 def _reason(path: Path, kind: str, error: Exception) -> str:
     """Say in words why a file cannot be read, with the line where that can be found."""
     broken = _broken_line(path) if kind == "json" and ".json" not in path.suffixes else ""
     if broken:
         return broken
+    if "corresponds to no data" in str(error):
+        return "the file has no rows"
     cause = error
     while cause.__cause__ is not None and isinstance(cause.__cause__, Exception):
         cause = cause.__cause__
@@ -108,4 +122,5 @@ def _broken_line(path: Path) -> str:
 
 
 def _open_text(path: Path) -> Any:
-    return gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
+    # Spreadsheets begin a file with a byte order mark, which is no part of the first column's name.
+    return gzip.open(path, "rt", encoding="utf-8-sig") if path.suffix == ".gz" else path.open(encoding="utf-8-sig")

@@ -177,12 +177,14 @@ def set_learning(job: Job, learning: frozenset[str], step: int) -> Staged:
 
 
 def evaluate(job: Job, progress: Progress) -> Iterator[Event]:
-    """Evaluate, and publish the model where it is the best so far. A metric that is not a number is never best."""
+    """Evaluate, and publish the model where it is the best so far: never one whose metric or loss is not a number."""
     answers, metrics = job.evaluate()
     failpoint("evaluate.done")
     value, goal = metrics[job.recipe.goal], goal_of(job.recipe.goal)
     best = progress.best_value
-    better = math.isfinite(value) and (best is None or (value > best if goal == "max" else value < best))
+    # Logits that are not numbers still have an accuracy; what gives them away is the loss.
+    sound = math.isfinite(value) and not math.isnan(metrics["loss"])
+    better = sound and (best is None or (value > best if goal == "max" else value < best))
     if better:
         progress.best_value, progress.best_step, progress.stale = value, progress.step, 0
     else:

@@ -281,12 +281,13 @@ def test_a_crash_while_deleting_is_made_good(
     assert not list(home.moving.iterdir())
 
 
-def test_without_a_store_nothing_is_made(tmp_path: Path) -> None:
+def test_looking_makes_no_store_and_the_first_run_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKBENCH_SLOTS", "none")
     home = Home(tmp_path / "home").create()
     queue.advance(home)
-    with pytest.raises(WorkbenchError, match="no store"):
-        queue.submit(home, recipe("quick"))
     assert not home.store.exists()
+    assert queue.submit(home, recipe("quick")).state == "queued"
+    assert home.store.exists()
 
 
 def test_a_run_whose_folder_is_gone_fails_and_the_next_one_starts(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

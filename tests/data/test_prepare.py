@@ -1,0 +1,117 @@
+"""From a recipe to examples: what is wrong is named with file, column and row; what flatters is noted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.making import toy_rows, write_jsonl
+from workbench.data.prepare import Prepared, prepare
+from workbench.errors import WorkbenchError
+from workbench.recipe import parse
+
+
+def prepared(
+    folder: Path, train: list[dict[str, Any]], validation: list[dict[str, Any]] | None = None, **data: Any
+) -> Prepared:
+    """Prepare rows written to files; `data` are more settings of the recipe's data table."""
+    data["train"] = str(write_jsonl(folder / "train.jsonl", train))
+    if validation is not None:
+        data["validation"] = str(write_jsonl(folder / "validation.jsonl", validation))
+    made = parse({"task": "sentiment", "data": data, "backbone": "size:tiny", "strategy": "full", "seed": 3})
+    return prepare(made, folder / "cache")
+
+
+def refused(folder: Path, rows: list[dict[str, Any]], validation: list[dict[str, Any]] | None = None) -> WorkbenchError:
+    with pytest.raises(WorkbenchError) as refusal:
+        prepared(folder, rows, validation)
+    return refusal.value
+
+
+def test_a_label_that_training_does_not_have_is_named_with_its_row(tmp_path: Path) -> None:
+    error = refused(tmp_path, toy_rows(4), [*toy_rows(2), {"text": "x", "label": "odd"}, {"text": "y", "label": "odd"}])
+    assert "'odd' (first in row 3)" in error.what
+    assert error.where == str(tmp_path / "validation.jsonl")
+    assert "bad, good" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"text": "", "label": "good"}, "row 5: column 'text' is empty"),
+        ({"text": " \t\n", "label": "good"}, "row 5: column 'text' is empty"),
+        ({"text": None, "label": "good"}, "row 5: column 'text' is empty"),
+        ({"text": "x", "label": None}, "row 5: column 'label' is empty"),
+        ({"text": "x", "label": ""}, "row 5: column 'label' is empty"),
+    ],
+)
+def test_an_empty_value_is_named_with_its_row(tmp_path: Path, row: dict[str, Any], words: str) -> None:
+    error = refused(tmp_path, [*toy_rows(4), row])
+    assert (error.what, error.where) == (words, str(tmp_path / "train.jsonl"))
+
+
+def test_a_column_of_another_kind_is_named(tmp_path: Path) -> None:
+    numbers = [{"text": number, "label": "a"} for number in range(3)]
+    assert "column 'text' holds int, not text" in refused(tmp_path / "1", numbers).what
+    lists = [{"text": "x", "label": ["a", "b"]} for _ in range(3)]
+    assert "column 'label' holds list, not one label" in refused(tmp_path / "2", lists).what
+
+
+def test_one_label_is_too_few(tmp_path: Path) -> None:
+    error = refused(tmp_path, [{"text": "x", "label": 3}, {"text": "y", "label": 3}])
+    assert error.what == "every row has the label '3'"
+    assert "at least two" in error.hint
+
+
+def test_labels_txt_names_the_numbers(tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("bad\ngood\n", encoding="utf-8")
+    numbered = [{"text": f"{n}", "label": n % 2} for n in range(4)]
+    data = prepared(tmp_path, numbered, [{"text": "x", "label": "good"}, {"text": "y", "label": 0}])
+    assert data.task.describe() == {"labels": ["bad", "good"]}
+    assert (data.train.gold, data.validation.gold) == ([0, 1, 0, 1], [1, 0])
+    assert "labels.txt beside the data names the labels" in data.notes
+
+
+def test_labels_txt_that_does_not_fit_is_not_used(tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("only one\n", encoding="utf-8")
+    data = prepared(tmp_path, [{"text": "x", "label": 0}, {"text": "y", "label": 1}], [{"text": "z", "label": 1}])
+    assert data.task.describe() == {"labels": ["0", "1"]}
+    assert "labels.txt beside the data does not fit the labels and is not used" in data.notes
+
+
+def test_without_a_validation_file_a_share_is_set_aside(tmp_path: Path) -> None:
+    data = prepared(tmp_path, toy_rows(40), validation_share=0.25)
+    assert (len(data.train.texts), len(data.validation.texts)) == (30, 10)
+    assert {*data.train.texts, *data.validation.texts} == {row["text"] for row in toy_rows(40)}
+    assert "10 of 40 rows are set aside for evaluation" in data.notes
+
+
+def test_fewer_rows_leave_the_evaluation_set_as_it_is(tmp_path: Path) -> None:
+    all_rows, few = prepared(tmp_path, toy_rows(40)), prepared(tmp_path, toy_rows(40), rows=5)
+    assert len(few.train.texts) == 5
+    assert set(few.train.texts) <= set(all_rows.train.texts)
+    assert few.validation == all_rows.validation
+    assert few.eval_set == all_rows.eval_set
+    asked = prepared(tmp_path, toy_rows(40), rows=500)
+    assert "data.rows asks for 500, there are 36" in asked.notes
+
+
+def test_an_evaluation_set_is_named_by_its_content(tmp_path: Path) -> None:
+    names = [
+        prepared(tmp_path / str(n), toy_rows(8), validation).eval_set
+        for n, validation in enumerate((toy_rows(4), toy_rows(4), toy_rows(6), list(reversed(toy_rows(4)))))
+    ]
+    assert names[0] == names[1]
+    assert len(set(names)) == 3
+
+
+def test_texts_that_stand_in_both_sets_are_told(tmp_path: Path) -> None:
+    data = prepared(tmp_path, toy_rows(10), toy_rows(4))
+    assert "4 evaluation texts stand in the training rows too: the scores flatter" in data.notes
+
+
+def test_a_lone_row_cannot_be_split(tmp_path: Path) -> None:
+    with pytest.raises(WorkbenchError):
+        prepared(tmp_path, [{"text": "x", "label": 1}])

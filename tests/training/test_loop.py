@@ -1,0 +1,149 @@
+"""The loop: what an update computes, what may change in it, and how a run ends."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.making import toy_rows, write_jsonl
+from tests.training.support import Told, recipe_of, run_of
+from workbench.recipe import Recipe
+from workbench.training.checkpoints import save
+from workbench.training.events import Evaluated, Event, Logged, Noted, Saved, Staged, Started
+from workbench.training.job import build
+from workbench.training.loop import Control, NotFinite, Progress, update
+from workbench.training.worker import reason_of
+
+SLOW = {"warmup": 0.0, "schedule": "constant"}
+
+
+def first_update(recipe: Recipe, folder: Path) -> tuple[float, float]:
+    folder.mkdir()
+    job = build(recipe, folder, folder.parent / "cache")
+    done = update(job, job.windows(0)[0], 0)
+    return float(done.loss), float(done.norm)
+
+
+@pytest.mark.parametrize(("accumulation", "batch_size"), [(3, 4), (6, 2), (12, 1)])
+def test_accumulated_batches_are_one_large_batch(
+    backbone: Path, rows: Path, tmp_path: Path, accumulation: int, batch_size: int
+) -> None:
+    plain = {"batches": "random", "max_grad_norm": 1e9}
+    whole = recipe_of(backbone, rows, training={**plain, "batch_size": 12})
+    parts = recipe_of(backbone, rows, training={**plain, "batch_size": batch_size, "accumulation": accumulation})
+    one, other = first_update(whole, tmp_path / "whole"), first_update(parts, tmp_path / "parts")
+    assert other == pytest.approx(one, rel=1e-6)
+
+
+def test_an_update_changes_the_groups_that_learn_and_no_others(backbone: Path, rows: Path, tmp_path: Path) -> None:
+    strategy = {"name": "gradual", "unfrozen_by": 0.7}
+    keeping = {"every": 1, "keep": 100}
+    made = recipe_of(backbone, rows, strategy=strategy, checkpoint=keeping, training={"epochs": 1.4, **SLOW})
+    fresh = build(made, tmp_path / "run", tmp_path / "cache") if (tmp_path / "run").mkdir() is None else None
+    assert fresh is not None
+    save(tmp_path / "run" / "checkpoints", fresh.model, fresh.optimiser, Progress())
+    told = run_of(made, tmp_path / "run")
+    members = {group.name: set(group.parameters) for group in fresh.groups}
+    stages = told.all(Staged)
+    assert [len([row for row in stage.groups if row["trainable"]]) for stage in stages] == [1, 2, 3, 4]
+    steps = [load_file(path / "model.safetensors") for path in sorted((tmp_path / "run/checkpoints").glob("step-*"))]
+    assert len(steps) == 1 + made_updates(told)
+    for number, (before, after) in enumerate(pairwise(steps)):
+        stage = [stage for stage in stages if stage.step <= number][-1]
+        learning = set().union(*(members[row["name"]] for row in stage.groups if row["trainable"]))
+        assert {name for name in before if not torch.equal(before[name], after[name])} == learning
+
+
+def made_updates(told: Told) -> int:
+    return told.all(Started)[0].updates
+
+
+def test_a_learnable_set_is_learned(learned: Told) -> None:
+    losses = [event.values["train/loss"] for event in learned.all(Logged)]
+    assert sum(losses[-10:]) < sum(losses[:10]) / 4
+    assert learned.all(Evaluated)[-1].values["eval/accuracy"] == 1.0
+
+
+def test_every_update_is_told_once_and_in_order(learned: Told) -> None:
+    logged = learned.all(Logged)
+    assert [event.step for event in logged] == list(range(1, made_updates(learned) + 1))
+    assert all(before.seconds <= after.seconds for before, after in pairwise(logged))
+    assert logged[-1].epoch == 12
+    assert [event.step for event in learned.all(Evaluated)] == [27, 54, 81, 108]
+
+
+def test_the_best_evaluation_alone_is_best_and_has_answers(learned: Told) -> None:
+    best = math.inf
+    for event in learned.all(Evaluated):
+        assert event.best is (event.values["eval/loss"] < best)
+        assert bool(event.answers) is event.best
+        best = min(best, event.values["eval/loss"])
+    models = [event.step for event in learned.all(Saved) if event.kind == "model"]
+    assert models == [event.step for event in learned.all(Evaluated) if event.best]
+
+
+def with_rate(recipe: Recipe, rate: float) -> Recipe:
+    """Return the recipe with a learning rate that no recipe may have."""
+    return recipe.model_copy(update={"training": recipe.training.model_copy(update={"learning_rate": rate})})
+
+
+def test_a_run_that_is_not_finite_is_given_up_and_never_best(backbone: Path, rows: Path, tmp_path: Path) -> None:
+    made = with_rate(recipe_of(backbone, rows, training={"epochs": 9, **SLOW}, evaluation={"every": 1}), 1e30)
+    told: list[Event] = []
+    (tmp_path / "run").mkdir()
+    with pytest.raises(NotFinite) as end:
+        run_of(made, tmp_path / "run", lambda event, _: told.append(event))
+    assert reason_of(end.value) == "nan"
+    broken = [event for event in told if isinstance(event, Evaluated) and math.isnan(event.values["eval/loss"])]
+    assert broken
+    assert not any(event.best for event in broken)
+    assert len([event for event in told if isinstance(event, Logged)]) < made.training.epochs * 9
+
+
+def test_patience_ends_a_run_and_leaves_its_best_model(backbone: Path, rows: Path, tmp_path: Path) -> None:
+    made = with_rate(recipe_of(backbone, rows, evaluation={"every": 2, "patience": 2}, checkpoint={"every": 50}), 1e-30)
+    (tmp_path / "run").mkdir()
+    told = run_of(made, tmp_path / "run")
+    assert [event.best for event in told.all(Evaluated)] == [True, False, False]
+    assert (told.events[-1].step, told.all(Noted)[-1].kind) == (6, "early_stop")
+    assert [event.step for event in told.all(Saved) if event.kind == "model"] == [2]
+
+
+def test_a_stop_leaves_a_checkpoint_and_a_model(backbone: Path, rows: Path, tmp_path: Path) -> None:
+    def stop(event: Event, control: Control) -> None:
+        if isinstance(event, Logged) and event.step == 4:
+            control.stop.set()
+
+    (tmp_path / "run").mkdir()
+    told = run_of(recipe_of(backbone, rows, evaluation={"every": 20}), tmp_path / "run", stop)
+    assert (told.events[-1].step, told.all(Noted)[-1].kind) == (4, "stop")
+    assert [path.name for path in sorted((tmp_path / "run").glob("*/step-*"))] == ["step-00000004"] * 2
+
+
+@pytest.mark.parametrize("strategy", ["full", {"name": "gradual", "unfrozen_by": 0.5}])
+def test_a_stopped_run_goes_on_as_if_it_had_not_been(
+    backbone: Path, tmp_path: Path, strategy: str | dict[str, object]
+) -> None:
+    rows = write_jsonl(tmp_path / "rows.jsonl", toy_rows(40))
+    made = recipe_of(backbone, rows, strategy=strategy, training={"epochs": 3, "dropout": 0.2, "batch_size": 4})
+
+    def stop(event: Event, control: Control) -> None:
+        if isinstance(event, Logged) and event.step == 13:
+            control.stop.set()
+
+    for name in ("straight", "broken"):
+        (tmp_path / name).mkdir()
+    straight = run_of(made, tmp_path / "straight")
+    first = run_of(made, tmp_path / "broken", stop)
+    second = run_of(made, tmp_path / "broken")
+    assert [note.text for note in second.all(Noted) if note.kind == "resume"] == ["resumed after update 13 of 27"]
+    numbers = [[(event.step, event.values["train/loss"]) for event in told.all(Logged)] for told in (first, second)]
+    assert numbers[0] + numbers[1] == [(event.step, event.values["train/loss"]) for event in straight.all(Logged)]
+    last = f"checkpoints/step-{made_updates(straight):08d}"
+    for file in ("model.safetensors", "optimiser.safetensors", "random.safetensors"):
+        assert (tmp_path / "straight" / last / file).read_bytes() == (tmp_path / "broken" / last / file).read_bytes()

@@ -1,0 +1,79 @@
+"""The optimiser: what is pulled to zero, at which rate each group learns, and how the rate moves."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as some
+
+from tests.making import ARCHITECTURES, tiny_model
+from workbench import recipe
+from workbench.recipe import Training
+from workbench.strategies import make_strategy
+from workbench.strategies.groups import layer_groups
+from workbench.training.optimiser import build_optimiser, rate_at, set_rate
+
+
+def norms_and_biases(model: torch.nn.Module) -> set[str]:
+    """Return the names of biases and of all parameters of normalising modules, by the modules' classes."""
+    found = {name for name, _ in model.named_parameters() if name.rpartition(".")[2] == "bias"}
+    for name, module in model.named_modules():
+        if "norm" in type(module).__name__.lower():
+            found |= {f"{name}.{own}" for own, _ in module.named_parameters(recurse=False)}
+    return found
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+def test_biases_and_norms_are_not_pulled_to_zero(kind: str) -> None:
+    model = tiny_model(kind)
+    training = Training(weight_decay=0.1)
+    optimiser = build_optimiser(model, layer_groups(model), make_strategy(recipe.Full()), training)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    decayed = {names[id(each)]: table["weight_decay"] for table in optimiser.param_groups for each in table["params"]}
+    assert sorted(decayed) == sorted(names.values())
+    assert {name for name, decay in decayed.items() if decay == 0} == norms_and_biases(model)
+    assert set(decayed.values()) == {0.0, 0.1}
+
+
+def test_each_group_learns_at_its_share_of_the_rate() -> None:
+    model = tiny_model("bert")
+    groups = layer_groups(model)
+    optimiser = build_optimiser(model, groups, make_strategy(recipe.Gradual(rate_decay=0.5)), Training())
+    set_rate(optimiser, 0.8)
+    rates = {id(each): table["lr"] for table in optimiser.param_groups for each in table["params"]}
+    by_group = {group.name: {rates[id(model.get_parameter(name))] for name in group.parameters} for group in groups}
+    assert by_group == {"embeddings": {0.1}, "layer 0": {0.2}, "layer 1": {0.4}, "head": {0.8}}
+
+
+plans = some.builds(
+    Training,
+    learning_rate=some.floats(1e-6, 1),
+    schedule=some.sampled_from(["linear", "cosine", "constant"]),
+    warmup=some.floats(0, 0.99),
+)
+
+
+@given(training=plans, updates=some.integers(1, 200))
+def test_the_rate_rises_to_its_peak_then_never_again_and_is_never_zero(training: Training, updates: int) -> None:
+    rates = [rate_at(step, updates, training) for step in range(updates)]
+    assert all(0 < rate <= training.learning_rate for rate in rates)
+    warmup = math.ceil(updates * training.warmup)
+    assert all(before < after for before, after in pairwise(rates[: warmup + 1]))
+    assert all(before >= after for before, after in pairwise(rates[warmup:]))
+    if warmup < updates:
+        assert rates[warmup] == training.learning_rate
+
+
+def test_the_schedules_fall_as_their_names_say() -> None:
+    def rates(schedule: str) -> list[float]:
+        training = Training.model_validate({"learning_rate": 1.0, "warmup": 0.2, "schedule": schedule})
+        return [rate_at(step, 10, training) for step in range(10)]
+
+    rise = [1 / 3, 2 / 3]
+    assert rates("constant") == pytest.approx([*rise, *[1.0] * 8])
+    assert rates("linear") == pytest.approx([*rise, *(1 - step / 8 for step in range(8))])
+    assert rates("cosine") == pytest.approx([*rise, *((1 + math.cos(math.pi * step / 8)) / 2 for step in range(8))])
