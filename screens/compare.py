@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Static
 
 from screens.compare_rows import (
     SMOOTHING,
@@ -34,6 +33,7 @@ from screens.widgets.chart import Chart
 from screens.widgets.heading import Heading
 from screens.widgets.steps import Steps
 from screens.widgets.table import Table
+from screens.widgets.told import Told
 from store.connection import read_store
 from workbench.errors import WorkbenchError
 from workbench.insight.compare import Comparison, compare
@@ -73,15 +73,15 @@ class CompareScreen(PlaceScreen):
 
     def compose_place(self) -> ComposeResult:
         yield Steps(TABS, id="tabs")
-        yield Static(id="nothing")
+        yield Told(id="nothing")
         with Vertical(id="compared"):
             yield Chart(id="chart")
             yield Heading("results", LEGEND, id="results-heading")
             yield Table(id="results")
-            yield Static(id="detail")
+            yield Told(id="detail")
             yield Heading("settings that differ", "a: show all", id="settings-heading")
             yield Table(empty="no setting differs", id="settings")
-            yield Static(id="notices")
+            yield Told(id="notices")
 
     def arrive(self, run_ids: tuple[int, ...]) -> None:
         self._take(run_ids)
@@ -103,7 +103,7 @@ class CompareScreen(PlaceScreen):
             self._take(tuple(run_id for run_id in self.run_ids if run_id in self.feed.runs))
         self.set_class(len(self.run_ids) < 2, "-nothing")
         if len(self.run_ids) < 2:
-            self.query_one("#nothing", Static).update(nothing_marked(list(self.feed.runs.values())))
+            self.query_one("#nothing", Told).tell(nothing_marked(list(self.feed.runs.values())))
             self.set_focus(None)
             return
         if self.focused is None:
@@ -156,7 +156,7 @@ class CompareScreen(PlaceScreen):
         """Fill the tables from the comparison read last."""
         comparison = self.comparison
         if comparison is None:
-            self.query_one("#notices", Static).update(Content(plain(problem, newlines=True)))
+            self.query_one("#notices", Told).tell(Content(plain(problem, newlines=True)))
             return
         results, settings = self.query_one("#results", Table), self.query_one("#settings", Table)
         results.set_columns(result_columns(comparison))
@@ -176,7 +176,7 @@ class CompareScreen(PlaceScreen):
         """Say how the run under the cursor differs from the baseline."""
         run_id = self._cursor_run()
         lines = detail_words(self.comparison, run_id) if self.comparison and run_id is not None else []
-        self.query_one("#detail", Static).update(Content("\n".join(f" {line}" for line in lines)))
+        self.query_one("#detail", Told).tell(Content("\n".join(f" {line}" for line in lines)))
 
     def _metrics(self) -> list[str]:
         return metrics_of(self.feed.traces, self.comparison.goal_key if self.comparison else None)
@@ -209,7 +209,7 @@ class CompareScreen(PlaceScreen):
         notices = len(self.comparison.notices) if self.comparison else 0
         self.query_one(Steps).show(self.tab, note=plural(notices, "warning") if notices else "")
         if self.comparison:
-            self.query_one("#notices", Static).update(notice_lines(self.comparison, columns))
+            self.query_one("#notices", Told).tell(notice_lines(self.comparison, columns))
 
     @on(Steps.Pressed)
     def open_pressed(self, event: Steps.Pressed) -> None:

@@ -17,6 +17,7 @@ from workbench.insight.settings import differing_in
 from workbench.insight.words import (
     best_words,
     delta_words,
+    gap_words,
     metric_words,
     paired_words,
     setting_cells,
@@ -24,7 +25,7 @@ from workbench.insight.words import (
     trainable_words,
 )
 from workbench.plot import smooth
-from workbench.text import ABSENT, count, duration, number, plain, size
+from workbench.text import ABSENT, count, duration, plain, size
 
 EVAL_LOSS = "eval/loss"
 DASHES = ("solid", "dashed", "dotted")
@@ -118,7 +119,7 @@ def result_rows(comparison: Comparison, view: View, *, ascii: bool = False) -> l
         cells: list[str | Cell] = [
             "" if ascii else SAMPLES[DASHES[place % len(DASHES)]], str(column.run_id), column.name,
             Cell(best_words(cell), "strong"), difference, best_words(loss.cells[place] if loss else None),
-            number(column.gap), Cell(overfits, "" if column.overfits_from is None else "warn"),
+            gap_words(column), Cell(overfits, "" if column.overfits_from is None else "warn"),
             duration(column.seconds or None), size(column.peak_bytes), trainable_words(column), spread_words(column),
         ]  # fmt: skip
         rows.append(Row(str(column.run_id), cells, column.run_id not in view.hidden))

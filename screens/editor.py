@@ -10,10 +10,11 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from screens.new_paths import completed
 from screens.widgets.line import Line
+from screens.widgets.told import Told
 from workbench.text import cut, plain, width
 
 Offers = Callable[[str], Sequence[str]]
@@ -26,7 +27,7 @@ class Editor(Vertical):
     DEFAULT_CSS = """
     Editor { height: auto; display: none; }
     Editor.-open { display: block; }
-    Editor Static { height: 1; color: $foreground-muted; }
+    Editor Told { height: 1; color: $foreground-muted; }
     Editor #editor-told.-wrong { color: $text-error; }
     """
 
@@ -48,9 +49,9 @@ class Editor(Vertical):
         self._offers: Offers | None = None
 
     def compose(self) -> ComposeResult:
-        yield Static(id="editor-asked")
+        yield Told(id="editor-asked")
         yield Line(id="editor-line")
-        yield Static(id="editor-told")
+        yield Told(id="editor-told")
 
     @property
     def is_open(self) -> bool:
@@ -60,7 +61,7 @@ class Editor(Vertical):
         """Open with a value to change; enter tells `Accepted`, escape `Closed`."""
         self.key, self._check, self._offers = key, check, offers
         asked = Content.assemble((f" {plain(words)}", "bold $foreground"), (f"  {plain(help)}", "$foreground-muted"))
-        self.query_one("#editor-asked", Static).update(asked)
+        self.query_one("#editor-asked", Told).tell(asked)
         self.add_class("-open")
         line = self.query_one(Line)
         line.value = plain(value)
@@ -74,14 +75,14 @@ class Editor(Vertical):
 
     def tell(self, typed: str) -> None:
         """Say what is wrong with what is typed, else what it could become."""
-        told = self.query_one("#editor-told", Static)
+        told = self.query_one("#editor-told", Told)
         problem = self._check(typed) if typed.strip() else ""
         offers = self._offers(typed) if self._offers else []
         told.set_class(bool(problem) and not offers, "-wrong")
         if offers:
-            told.update(Content(" " + shortly([_last(offer) for offer in offers], self.app.size.width - 2)))
+            told.tell(Content(" " + shortly([_last(offer) for offer in offers], self.app.size.width - 2)))
         else:
-            told.update(Content(f" {plain(problem)}" if problem else self._keys()))
+            told.tell(Content(f" {plain(problem)}" if problem else self._keys()))
 
     def _keys(self) -> str:
         return " enter keeps it · esc leaves it as it was" + (" · tab completes" if self._offers else "")
@@ -106,9 +107,9 @@ class Editor(Vertical):
         event.stop()
         problem = self._check(event.value)
         if problem:
-            told = self.query_one("#editor-told", Static)
+            told = self.query_one("#editor-told", Told)
             told.add_class("-wrong")
-            told.update(Content(f" {plain(problem)}"))
+            told.tell(Content(f" {plain(problem)}"))
         else:
             self.post_message(self.Accepted(self.key, event.value))
 

@@ -55,7 +55,7 @@ KEYS: tuple[Key, ...] = (
     Key("field", "tab,right_square_bracket", "next_field", "next", "The next part of the form", ("new",)),
     Key("field-before", "shift+tab,left_square_bracket", "previous_field", "back", "The part before", ("new",), False),
     Key("toml", "ctrl+e", "toml", "TOML", "Write the recipe as TOML, in your EDITOR", ("new",), priority=True),
-    Key("load", "ctrl+o", "load", "load…", "Begin with the settings of a run", ("new",), priority=True),
+    Key("load", "ctrl+o", "load", "load", "Begin with the settings of a run", ("new",), priority=True),
     Key("defaults", "ctrl+r", "defaults", "defaults", "Put every setting back", ("new",), priority=True),
     Key("cancel-check", "ctrl+x", "cancel_check", "end check", "End the check of the data", ("new",), shown=False),
     # trying a model

@@ -9,7 +9,6 @@ from textual import events, on, work
 from textual.app import ComposeResult, SuspendNotSupported
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Static
 
 from screens.editor import Editor
 from screens.keys import bindings
@@ -20,6 +19,7 @@ from screens.new_form import Draft, find, first_draft, from_recipe, from_toml, r
 from screens.new_options import offers_for, wrong
 from screens.place import PlaceScreen
 from screens.widgets.steps import Steps
+from screens.widgets.told import Told
 from store.runs import Run
 from workbench.catalog import BackboneCard, backbones
 from workbench.errors import WorkbenchError
@@ -59,7 +59,7 @@ class NewScreen(PlaceScreen):
     def compose_place(self) -> ComposeResult:
         yield Steps([name.title() for name in STEPS], id="steps")
         yield Fields(self.workbench.home, id="form")
-        yield Static(id="hint")
+        yield Told(id="hint")
         yield Editor(id="editor")
 
     # beginning
@@ -111,7 +111,7 @@ class NewScreen(PlaceScreen):
 
     @on(Fields.Hinted)
     def show_hint(self, event: Fields.Hinted) -> None:
-        self.query_one("#hint", Static).update(Content(f" {event.words}"))
+        self.query_one("#hint", Told).tell(Content(f" {event.words}"))
 
     @on(Fields.Refused)
     def show_refusal(self, event: Fields.Refused) -> None:

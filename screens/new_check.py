@@ -10,12 +10,12 @@ from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
 from textual.timer import Timer
-from textual.widgets import Static
 from textual.worker import get_current_worker
 
 from screens.new_form import Draft
 from screens.new_plan import Plan, plan_lines, read_key
 from screens.widgets.heading import Heading
+from screens.widgets.told import Told
 from store.connection import StoreError, read_store
 from workbench.data.report import Report, inspect
 from workbench.errors import WorkbenchError
@@ -59,7 +59,7 @@ class PlanPanel(Vertical):
     def compose(self) -> ComposeResult:
         yield Heading("Plan")
         with VerticalScroll(id="plan"):
-            yield Static(id="plan-text")
+            yield Told(id="plan-text")
 
     def consider(self, draft: Draft) -> None:
         """Take another draft; say at once what is wrong with it."""
@@ -138,7 +138,7 @@ class PlanPanel(Vertical):
     def redraw(self) -> None:
         """Write the plan at the present width."""
         cells = self.query_one("#plan").size.width or 76
-        self.query_one("#plan-text", Static).update(plan_lines(self.plan, cells))
+        self.query_one("#plan-text", Told).tell(plan_lines(self.plan, cells))
 
     def on_resize(self) -> None:
         self.redraw()

@@ -10,7 +10,7 @@ from textual import events, on, work
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Input, Static
+from textual.widgets import Input
 from textual.worker import get_current_worker
 
 from screens.export import write_new
@@ -36,6 +36,7 @@ from screens.trial_rows import (
 from screens.widgets.heading import Heading
 from screens.widgets.line import Line
 from screens.widgets.table import Table
+from screens.widgets.told import Told
 from store import predictions
 from store.connection import read_store
 from store.runs import Run
@@ -74,9 +75,9 @@ class TryScreen(PlaceScreen):
         yield Heading("text", "enter asks · ↑ earlier texts · esc to the keys below", id="text-heading")
         yield Prompt(id="prompt")
         yield Heading(id="answers-heading")
-        yield Static(id="answers")
+        yield Told(id="answers")
         yield Heading(id="tokens-heading")
-        yield Static(id="tokens")
+        yield Told(id="tokens")
         yield Heading("history", "space keeps · enter asks again · v sets the right label", id="history-heading")
         yield History(self.workbench.home, id="history")
 
@@ -131,12 +132,12 @@ class TryScreen(PlaceScreen):
         words = Content(" No run has a model yet: press n to start one.")
         if runs:
             words = reply_lines(replies, cells, self.gold, ascii=self.workbench.ascii)
-        self.query_one("#answers", Static).update(words)
+        self.query_one("#answers", Told).tell(words)
         first = next((reply for reply in replies if piece_words(reply)), None)
         self.set_class(first is None, "-no-tokens")
         if first is not None:
             self.query_one("#tokens-heading", Heading).show(piece_title(first))
-            self.query_one("#tokens", Static).update(Content(f" {two_lines(piece_words(first), cells)}"))
+            self.query_one("#tokens", Told).tell(Content(f" {two_lines(piece_words(first), cells)}"))
 
     def show_waiting(self) -> None:
         """Bring the words of runs that have not answered up to date: how many seconds it takes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widget import Widget
 
-from screens.widgets.paint import is_ascii
+from screens.widgets.paint import in_signs, is_ascii
 from workbench.text import cut, plain, width
 
 
@@ -37,4 +37,4 @@ class Heading(Widget):
         parts += [(f"   {hint}", "$foreground-muted")] if hint else []
         used = 2 + width(title) + (3 + width(hint) if hint else 0)
         parts.append((" " + dash * max(0, cells - used - 1), "$rule"))
-        return Content.assemble(*parts)
+        return in_signs(self, Content.assemble(*parts))

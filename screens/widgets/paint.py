@@ -10,6 +10,7 @@ from operator import itemgetter
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.content import Content
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -85,6 +86,11 @@ def strip_of(widget: Widget, segments: Iterable[tuple[str, Style]], base: Style)
         parts = [(text.translate(_ASCII), style) for text, style in parts]
     strip = Strip(Segment("".join(text for text, _ in run), style) for style, run in groupby(parts, itemgetter(1)))
     return strip.adjust_cell_length(widget.size.width, base)
+
+
+def in_signs(widget: Widget, content: Content) -> Content:
+    """Return `content` with the signs of the interface as ASCII where that alone is wanted."""
+    return Content(content.plain.translate(_ASCII), list(content.spans)) if is_ascii(widget) else content
 
 
 def changed(old: Sequence[object], new: Sequence[object]) -> Iterator[int]:

@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
+from screens.widgets.paint import in_signs
 from workbench.text import cut, plain, width
 
 
@@ -48,7 +49,7 @@ class Steps(Widget):
         used = sum(width(text) for text, _ in parts)
         note = cut(self.note, self.size.width - used - 3)
         gap = " " * max(0, self.size.width - used - width(note) - 1)
-        return Content.assemble(*parts, (gap + note, "$foreground-muted"))
+        return in_signs(self, Content.assemble(*parts, (gap + note, "$foreground-muted")))
 
     def _shown(self, name: str) -> str:
         return f"{name} {self.marks[name]}" if self.marks.get(name) else name

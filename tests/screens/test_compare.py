@@ -151,3 +151,11 @@ async def test_any_size_is_borne(judged: Home) -> None:
             await pilot.resize_terminal(*size)
             await pilot.pause()
         assert "[chart]" in screen_text(app)
+
+
+@pytest.mark.parametrize("keys", [("n",), ("4", "enter"), ("5",)])
+async def test_ascii_alone_where_it_is_asked_for(judged: Home, keys: tuple[str, ...]) -> None:
+    async with opened(judged, (120, 40), *keys, ascii=True) as (app, pilot):
+        await pilot.pause(0.5)
+        await look(app, pilot)
+        assert screen_text(app).isascii()

@@ -42,6 +42,11 @@ def spread_words(column: Column) -> str:
     return f"{number(column.mean)} ±{number(column.spread)} ({column.seeds})"
 
 
+def gap_words(column: Column) -> str:
+    """Return how far evaluation loss lies above training loss: +0.061."""
+    return signed(None if column.gap is None else round(column.gap, 3))
+
+
 def trainable_words(column: Column) -> str:
     """Return how many weights learn and their share: 0.3 M (0.3%)."""
     if column.trainable is None:
@@ -69,7 +74,7 @@ def result_cells(comparison: Comparison) -> list[list[str]]:
     rows = [_metric_cells(comparison, row) for row in comparison.metrics]
     columns = comparison.columns
     rows += [
-        ["gap eval−train", *(number(column.gap) for column in columns)],
+        ["gap eval−train", *(gap_words(column) for column in columns)],
         ["overfits from", *(_step(column.overfits_from) for column in columns)],
         ["time", *(duration(column.seconds or None) for column in columns)],
         ["peak memory", *(size(column.peak_bytes) for column in columns)],
