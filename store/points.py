@@ -19,9 +19,8 @@ _UPSERT = """INSERT INTO summary VALUES(?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(run_i
     min=CASE WHEN min IS NULL OR excluded.min < min THEN excluded.min ELSE min END,
     max_step=CASE WHEN max IS NULL OR excluded.max > max THEN excluded.max_step ELSE max_step END,
     max=CASE WHEN max IS NULL OR excluded.max > max THEN excluded.max ELSE max END,
-    mean=CASE WHEN n+excluded.n = n_nan+excluded.n_nan THEN NULL ELSE
-        (coalesce(mean, 0)*(n-n_nan) + coalesce(excluded.mean, 0)*(excluded.n-excluded.n_nan))
-        / (n+excluded.n-n_nan-excluded.n_nan) END,
+    mean=CASE WHEN n=n_nan THEN excluded.mean WHEN excluded.n=excluded.n_nan THEN mean ELSE
+        (mean*(n-n_nan) + excluded.mean*(excluded.n-excluded.n_nan)) / (n+excluded.n-n_nan-excluded.n_nan) END,
     n=n+excluded.n, n_nan=n_nan+excluded.n_nan"""
 
 _SUMMARISE = """INSERT INTO summary

@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 
 from store import points
@@ -57,6 +57,7 @@ def same(found: Summary, expected: Summary) -> bool:
 
 
 @given(parts=batches)
+@example(parts=[[0.0], [math.inf, -math.inf], [math.nan], [1.0]])
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_summaries_are_those_of_a_plain_computation(store: Store, parts: list[list[float]]) -> None:
     run_id = add_run(store)
