@@ -40,7 +40,7 @@ class Reporter:
         self._bell = threading.Event()
         self._closing = threading.Event()
         self._complained = False
-        self._running = False
+        self._running = self._begun = False
         self._path = store
         self._store = open_store(store, timeout=5)
         run = runs.get(self._store, run_id)
@@ -70,11 +70,8 @@ class Reporter:
         self._bell.set()
 
     def running(self) -> None:
-        """Say that training begins. A run that was asked to stop meanwhile is told so."""
+        """Say that training begins."""
         self._running = True
-        points.unpack(self._store, self.run_id)
-        if not runs.move(self._store, self.run_id, "running", since=("starting",), attempt=self.attempt):
-            self.control.stop.set()
 
     def close(self, state: str, reason: str | None, error: str | None) -> None:
         """Write what is left and how the run ended."""
@@ -82,17 +79,10 @@ class Reporter:
         self._bell.set()
         for thread in self._threads:
             thread.join()
+        columns = {"reason": reason, "error": error, "ended": time.time(), "peak_bytes": self._peak_bytes()}
         deadline = time.monotonic() + CLOSE_SECONDS
-        while not self._flush() and time.monotonic() < deadline:
+        while not (self._flush() and self._end(state, columns)) and time.monotonic() < deadline:
             time.sleep(FLUSH_SECONDS)
-        columns: dict[str, Any] = {
-            "ended": time.time(),
-            "reason": reason,
-            "error": error,
-            "peak_bytes": self._peak_bytes(),
-        }
-        runs.move(self._store, self.run_id, state, since=runs.ACTIVE, attempt=self.attempt, **columns)
-        points.pack(self._store, self.run_id)
         self._store.close()
         self._journal.close()
 
@@ -100,8 +90,30 @@ class Reporter:
         while not self._closing.is_set():
             self._bell.wait(FLUSH_SECONDS)
             self._bell.clear()
+            self._begin()
             self._flush()
             self._hear()
+
+    def _begin(self) -> None:
+        """Move the run to `running` once training begins; one that was asked to stop meanwhile is told so."""
+        if self._begun or not self._running:
+            return
+        try:
+            points.unpack(self._store, self.run_id)
+            if not runs.move(self._store, self.run_id, "running", since=("starting",), attempt=self.attempt):
+                self.control.stop.set()
+            self._begun = True
+        except (sqlite3.Error, OSError) as error:
+            self._complain(error)
+
+    def _end(self, state: str, columns: dict[str, Any]) -> bool:
+        try:
+            runs.move(self._store, self.run_id, state, since=runs.ACTIVE, attempt=self.attempt, **columns)
+            points.pack(self._store, self.run_id)
+        except (sqlite3.Error, OSError) as error:
+            self._complain(error)
+            return False
+        return True
 
     def _flush(self) -> bool:
         """Write everything that waits in one transaction; return whether it is written."""
@@ -155,8 +167,11 @@ class Reporter:
 
     def _sample_until_closed(self) -> None:
         while True:
-            sample = telemetry.sample(os.getpid()) | {"disk/free": telemetry.disk_free(self._path.parent)}
-            self._samples.append((time.time(), sample))
+            try:
+                sample = telemetry.sample(os.getpid()) | {"disk/free": telemetry.disk_free(self._path.parent)}
+                self._samples.append((time.time(), sample))
+            except Exception as error:
+                print(f"the box cannot be sampled just now: {error}", file=sys.stderr, flush=True)
             if self._closing.wait(SAMPLE_SECONDS):
                 return
 
