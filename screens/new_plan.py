@@ -78,8 +78,9 @@ def _facts(plan: Plan) -> list[str]:
     lines += [f"takes {time}"] if (time := _time(plan)) else []
     if report.parameters is not None:
         random = " random" if recipe and recipe.starts_random else ""
-        least = size(report.parameters * _ADAM_BYTES)
-        lines.append(f"{quantity(report.parameters)}{random} weights, at least {least} to train them")
+        most = "up to " if recipe and recipe.backbone.name.startswith("size:") else ""
+        words = f"{most}{quantity(report.parameters)}{random} weights"
+        lines.append(f"{words}, {size(report.parameters * _ADAM_BYTES)} with gradients and optimiser")
     lines.append(f"text ▸ {report.text}   label ▸ {report.label} ({label_words(report.labels)})")
     return lines
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from store import runs
 from store.connection import read_store
@@ -16,6 +17,10 @@ from store.runs import Run
 from tests.making import GOOD, tiny_backbone, toy_rows, write_jsonl
 from workbench.paths import Home
 from workbench.recipe import parse
+
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 HOSTILE = "[CLS] [/red] \x1b]0;x\x07 \x9b2J \u202e\u200b é 中"
 """Text that would drive a terminal, break markup, turn a line around or hide."""
