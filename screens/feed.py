@@ -221,7 +221,7 @@ class Feed:
         census = runs.census(store)
         if census != self._census or not self._seen:
             known = {run.id: run for run in runs.listing(store)}
-            losses = points.last_values(store, "train/loss") | points.last_values(store, "eval/loss")
+            losses = points.last_values(store, "train/loss") | points.at_best(store, "eval/loss")
         else:
             stale = {run.id for run in self.open_runs()}
             fresh = {run.id: run for run in runs.listing(store, states=runs.OPEN)}
@@ -232,7 +232,7 @@ class Feed:
             losses = dict(self.losses)
             if changed:
                 losses |= points.last_values(store, "train/loss", changed)
-                losses |= points.last_values(store, "eval/loss", changed)
+                losses |= points.at_best(store, "eval/loss", changed)
         self._note_progress(known)
         if known == self.runs and losses == self.losses and self._seen:
             return False

@@ -142,6 +142,14 @@ def last_values(store: Store, metric: str, run_ids: Sequence[int] = ()) -> dict[
     return {row[0]: row[1] for row in store.query(sql, (metric, *run_ids))}
 
 
+def at_best(store: Store, metric: str, run_ids: Sequence[int] = ()) -> dict[int, float | None]:
+    """Return run → the value of one metric where its best model was saved, of every run or of `run_ids` alone."""
+    where = f"AND run.id IN ({', '.join('?' * len(run_ids))})" if run_ids else ""
+    sql = f"""SELECT run.id, value FROM run JOIN point ON point.run_id=run.id AND point.step=run.best_step
+        AND metric_id=(SELECT id FROM metric WHERE name=?) {where}"""
+    return {row[0]: row[1] for row in store.query(sql, (metric, *run_ids))}
+
+
 def pack(store: Store, run_id: int) -> None:
     """Pack every curve of a run that has ended, and make its summaries anew from the points."""
     with store.write() as connection:

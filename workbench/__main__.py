@@ -18,7 +18,8 @@ def main() -> None:
 
 def open_app(home: Home, *, ascii: bool, mouse: bool, readonly: bool) -> int:
     """Open the terminal interface; return the exit code."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM", "dumb") == "dumb":
+    terminal = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+    if not terminal or os.environ.get("TERM", "dumb") == "dumb":
         print("The interface needs a terminal. For scripts there are commands: workbench --help", file=sys.stderr)
         return 2
     os.environ.setdefault("TEXTUAL_FPS", "20")

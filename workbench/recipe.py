@@ -19,6 +19,20 @@ from workbench.errors import WorkbenchError
 
 PRETRAINED_RATE = 5e-5
 RANDOM_RATE = 5e-4
+DEEPEST = 10
+LONGEST_SHOWN = 80
+WANTED = {
+    "int_parsing": "a whole number, such as 300",
+    "int_type": "a whole number, such as 300",
+    "int_from_float": "a whole number, such as 300",
+    "float_parsing": "a number, such as 0.5",
+    "float_type": "a number, such as 0.5",
+    "string_type": "a text",
+    "model_type": "a table",
+    "dict_type": "a table",
+}
+"""What a value should be, by pydantic's name of the problem, where its own words are a programmer's."""
+
 ALIASES = {"lr": "learning_rate", "bs": "batch_size", "model": "backbone", "dataset": "data", "wd": "weight_decay"}
 
 
@@ -102,7 +116,7 @@ class Training(Part):
 
 
 class Evaluation(Part):
-    every: int | None = Field(None, ge=1, description="Updates between evaluations; none is four times an epoch")
+    every: int | None = Field(None, ge=1, description="Updates between evaluations; none is up to four times an epoch")
     metric: str | None = Field(None, description="Decides which model is best; none takes the task's own")
     patience: int | None = Field(None, ge=1, description="Stop after this many evaluations without a gain")
 
@@ -225,7 +239,7 @@ def load(path: Path, settings: Iterable[str] = ()) -> Recipe:
     Paths in the file are relative to its folder; paths in `settings` to the current folder.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise WorkbenchError(f"cannot read the recipe: {reason}", where=str(path)) from error
@@ -285,15 +299,28 @@ def _starts_random(raw: Mapping[str, Any]) -> bool:
 
 def _read_toml(text: str, where: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        raw = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
         raise WorkbenchError(f"not valid TOML: {error}", where=where) from error
+    if _depth(raw) > DEEPEST:
+        raise WorkbenchError("tables in tables in tables: no recipe is that deep", where=where)
+    return raw
+
+
+def _depth(value: Any) -> int:
+    """Return how many tables or lists stand in each other, no further than a recipe could go."""
+    layer, depth = [value], 0
+    while layer and depth <= DEEPEST:
+        depth += 1
+        tables = (each.values() if isinstance(each, dict) else each for each in layer if isinstance(each, (dict, list)))
+        layer = [entry for table in tables for entry in table]
+    return depth
 
 
 def _value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 
@@ -351,8 +378,13 @@ def _explain(detail: dict[str, Any]) -> str:
     if kind == "value_error":
         path, _, message = str(context["error"]).partition("\x00")
         return f"{path}: {message}"
-    allowed = detail["msg"].removeprefix("Input should be ")
-    return f"{path}: {value!r} is not allowed; it should be {allowed}"
+    allowed = WANTED.get(kind) or detail["msg"].removeprefix("Input should be ").removeprefix("String should have ")
+    return f"{path}: {_shown(value)} is not allowed; it should be {allowed}"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
 def _keys(tables: list[str]) -> list[str]:

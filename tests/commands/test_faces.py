@@ -119,7 +119,9 @@ def test_compare_needs_two_runs(finished: Finished) -> None:
     assert "takes two runs" in refused.stderr
 
 
-def test_ended_and_started_again(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_ended_and_started_again(
+    finished: Finished, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Take a copy of the home through what a person does with runs: start, compare, stop, delete."""
     import shutil
 
@@ -127,6 +129,7 @@ def test_ended_and_started_again(finished: Finished, tmp_path_factory: pytest.Te
     from tests.store.support import add_run
     from workbench.paths import Home
 
+    monkeypatch.setenv("WORKBENCH_SLOTS", "none")
     home = Home(tmp_path_factory.mktemp("copy") / "home")
     shutil.copytree(finished.home.root, home.root)
     with open_store(home.store) as store:

@@ -14,7 +14,7 @@ def codes(comparison: Comparison) -> list[str]:
     return [notice.code for notice in comparison.notices]
 
 
-def test_metrics_show_last_and_best_and_judge_by_their_goal(store: Store) -> None:
+def test_metrics_are_those_of_the_saved_model_and_judged_by_their_goal(store: Store) -> None:
     one = add_run(store, [0.7, 0.9, 0.8], losses=[0.5, 0.4, 0.45])
     two = add_run(store, [0.7, 0.85, 0.95], losses=[0.6, 0.5, 0.41])
     comparison = compare(store, [one, two])
@@ -23,12 +23,12 @@ def test_metrics_show_last_and_best_and_judge_by_their_goal(store: Store) -> Non
     base, other = accuracy.cells
     assert base is not None
     assert other is not None
-    assert (base.last, base.last_step, base.best, base.best_step, base.delta) == (0.8, 300, 0.9, 200, None)
+    assert (base.best, base.best_step, base.delta) == (0.9, 200, None)
     assert (other.best, other.best_step, other.verdict) == (0.95, 300, "better")
     assert other.delta == pytest.approx(0.05)
     assert loss.goal == "min"
     assert loss.cells[1] is not None
-    assert loss.cells[1].verdict == "worse"
+    assert (loss.cells[1].best, loss.cells[1].best_step, loss.cells[1].verdict) == (0.41, 300, "worse")
 
 
 def test_the_baseline_can_be_any_of_them(store: Store) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from workbench.insight.overfitting import gap, overfits_from
+from workbench.insight.overfitting import overfits_from, training_loss_at
 
 FALLING = (list(range(1, 601)), [1 - step / 700 for step in range(1, 601)])
 
@@ -33,8 +33,10 @@ def test_training_loss_that_does_not_fall_is_no_overfitting() -> None:
     assert overfits_from(([100, 200, 300, 400], [0.4, 0.5, 0.6, 0.7]), ([], [])) is None
 
 
-def test_the_gap_is_taken_over_the_training_losses_since_the_evaluation_before() -> None:
+def test_training_loss_is_the_mean_since_the_evaluation_before() -> None:
     training = ([5, 10, 15, 20], [9.0, 9.0, 0.2, 0.4])
-    assert gap(([10, 20], [0.7, 0.9]), training) == pytest.approx(0.6)
-    assert gap(([], []), training) is None
-    assert gap(([20], [0.5]), ([], [])) is None
+    evaluation = ([10, 20], [0.7, 0.9])
+    assert training_loss_at(evaluation, training, 20) == pytest.approx(0.3)
+    assert training_loss_at(evaluation, training, 10) == pytest.approx(9.0)
+    assert training_loss_at(evaluation, training, 15) is None
+    assert training_loss_at(evaluation, ([], []), 20) is None

@@ -51,12 +51,12 @@ def test_every_damage_is_seen_and_the_older_folder_used(
         pytest.skip("a space after the manifest changes nothing that it says")
     for step in (1, 2):
         publish(step_folder(tmp_path, step), write)
-    assert newest_valid(tmp_path) == step_folder(tmp_path, 2)
+    assert newest_valid(tmp_path, []) == step_folder(tmp_path, 2)
     damage(step_folder(tmp_path, 2) / name)
     assert not verify(step_folder(tmp_path, 2))
     assert newest_readable(tmp_path) == step_folder(tmp_path, 1)
     assert step_folder(tmp_path, 2).exists()
-    assert newest_valid(tmp_path) == step_folder(tmp_path, 1)
+    assert newest_valid(tmp_path, []) == step_folder(tmp_path, 1)
     assert not step_folder(tmp_path, 2).exists()
     assert len(list(tmp_path.glob("bad-step-00000002-*"))) == 1
 
@@ -87,10 +87,10 @@ def test_a_write_that_fails_leaves_the_older_folder_and_no_new_one(tmp_path: Pat
 
     with pytest.raises(OSError, match="No space"):
         publish(step_folder(tmp_path, 2), fail)
-    assert newest_valid(tmp_path) == step_folder(tmp_path, 1)
+    assert newest_valid(tmp_path, []) == step_folder(tmp_path, 1)
     assert [path.name for path in tmp_path.glob("step-*")] == ["step-00000001"]
     publish(step_folder(tmp_path, 2), write)
-    assert newest_valid(tmp_path) == step_folder(tmp_path, 2)
+    assert newest_valid(tmp_path, []) == step_folder(tmp_path, 2)
 
 
 def test_what_is_published_is_its_owners_alone(tmp_path: Path) -> None:

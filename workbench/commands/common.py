@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -11,11 +13,12 @@ from typing import Any
 import click
 
 from store import runs
-from store.connection import Store, read_store
+from store.connection import Store, StoreError, read_store
 from store.runs import Run
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
-from workbench.text import number, plain, spelled
+from workbench.supervision import queue
+from workbench.text import number, plain, plural, spelled
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 pass_home = click.make_pass_decorator(Home)
@@ -23,14 +26,21 @@ pass_home = click.make_pass_decorator(Home)
 
 @contextmanager
 def reading(home: Home) -> Iterator[Store]:
-    """Open the store for reading; say what to do where there is none yet."""
+    """Open the store for reading, after the queue went on: a run whose processes died is not shown as running."""
     if not home.store.exists():
+        folders = sum(1 for _ in home.runs.glob("*/run.json"))
         raise WorkbenchError(
-            "there are no runs here yet",
+            f"the store is gone; {plural(folders, 'run folder')} stand there"
+            if folders
+            else "there are no runs here yet",
             where=str(home.root),
             hint="Start one: workbench demo, or workbench train FILE.toml; another place: --home DIR.",
         )
     with read_store(home.store) as store:
+        if runs.listing(store, states=runs.OPEN, limit=1):
+            # Where nobody may write, the states stay as they were last known.
+            with contextlib.suppress(OSError, sqlite3.Error, StoreError):
+                queue.advance(home)
         yield store
 
 

@@ -11,10 +11,12 @@ from workbench.commands.common import json_option, pass_home, print_json, readin
 from workbench.paths import Home
 from workbench.text import ago, duration, plain, table
 
+STATES = (*runs.OPEN, *runs.ENDED)
+
 
 @click.command("ls", epilog="Example: workbench ls --state running --json")
-@click.option("--state", multiple=True, help="Only runs in this state; may be given again.")
-@click.option("-n", "--limit", type=click.IntRange(1), default=50, show_default=True, help="At most this many.")
+@click.option("--state", type=click.Choice(STATES), multiple=True, help="Only runs in this state; may be given again.")
+@click.option("-n", "--limit", type=click.IntRange(1, 10**9), default=50, show_default=True, help="At most this many.")
 @json_option
 @pass_home
 def command(home: Home, state: tuple[str, ...], limit: int, as_json: bool) -> None:
@@ -35,7 +37,7 @@ def command(home: Home, state: tuple[str, ...], limit: int, as_json: bool) -> No
             state_words(run),
             score_words(run),
             duration(run.seconds) if run.seconds else "—",
-            ago(run.created, now),
+            ago(run.ended or (now if run.active else run.created), now),
         ]
         for run in found
     ]

@@ -48,7 +48,8 @@ def command(home: Home, run: str, texts: tuple[str, ...], file: Path | None, as_
 
 def _line(row: dict[str, Any]) -> str:
     label = row["label"]
-    return f"{plain(label)}  {number(row['scores'][label], 4)}  {plain(row['text'])}"
+    cut = f"  (cut: {row['tokens']} of {row['of']} tokens)" if row["of"] > row["tokens"] else ""
+    return f"{plain(label)}  {number(row['scores'][label], 4)}  {plain(row['text'])}{cut}"
 
 
 def _lines(file: Path) -> Iterator[str]:

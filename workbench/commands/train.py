@@ -11,8 +11,9 @@ from workbench.commands.common import json_option, pass_home, print_json, run_js
 from workbench.commands.follow import follow
 from workbench.data.report import Report, inspect
 from workbench.paths import Home
+from workbench.recipe import Recipe
 from workbench.supervision import queue
-from workbench.text import count, plain
+from workbench.text import count, plain, quantity
 
 
 @click.command(epilog="Example: workbench train sst2.toml --set strategy=gradual --set training.epochs=2 --wait")
@@ -32,7 +33,7 @@ def command(home: Home, file: Path, settings: tuple[str, ...], wait: bool, check
     plan = recipe.load(file, settings)
     report = inspect(plan, home.create().cache)
     if check:
-        print_json(vars(report)) if as_json else _print_report(report)
+        print_json(vars(report)) if as_json else _print_report(plan, report)
         return
     run = queue.submit(home, plan)
     if not as_json:
@@ -48,13 +49,15 @@ def command(home: Home, file: Path, settings: tuple[str, ...], wait: bool, check
     raise SystemExit(1 if wait and run.state not in ("finished", "stopped") else 0)
 
 
-def _print_report(report: Report) -> None:
+def _print_report(plan: Recipe, report: Report) -> None:
     labels = ", ".join(f"{plain(label)} {count(number)}" for label, number in report.labels.items())
     click.echo(f"train       {count(report.rows)} rows; columns {plain(', '.join(report.columns))}")
     click.echo(f"evaluation  {count(report.validation_rows)} rows, every {count(report.evaluation_every)} updates")
     click.echo(f"text        {plain(report.text)}")
     click.echo(f"label       {plain(report.label)}: {labels}")
     click.echo(f"updates     {count(report.updates)}")
+    click.echo(f"backbone    {plain(plan.backbone.name)}, {quantity(report.parameters)} weights")
+    click.echo(f"strategy    {plan.strategy.name}, {'random weights' if plan.starts_random else 'pretrained weights'}")
     for text, label in report.preview:
         click.echo(f"  {plain(label, 20)}: {plain(text, 90)}")
     for note in report.notes:

@@ -39,6 +39,14 @@ def updates_per_epoch(examples: int, batch_size: int, accumulation: int) -> int:
     return ceil(ceil(examples / batch_size) / accumulation)
 
 
+def default_evaluation(per_epoch: int, update_rows: int, validation_rows: int) -> int:
+    """Return the updates between evaluations where the recipe leaves it open.
+
+    Four times an epoch; seldomer where that would evaluate more rows than are trained on between, but once an epoch.
+    """
+    return max(1, min(per_epoch, max(per_epoch // 4, ceil(validation_rows / update_rows))))
+
+
 def sample(count: int, wanted: int | None, seed: int) -> list[int]:
     """Return `wanted` random numbers below `count` in ascending order, or all of them."""
     if wanted is None or wanted >= count:

@@ -15,15 +15,17 @@ HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 """What no UTF-8 text has, but an argument of a command or an escape in JSON may."""
 
 
-def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int) -> list[list[int]]:
-    """Return the token numbers of each text with its special tokens, cut at `max_length`.
+def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int | None) -> list[list[int]]:
+    """Return the token numbers of each text with its special tokens, cut at `max_length` where there is one.
 
     A text that has no tokens is one padding token, for no model takes nothing; half a surrogate pair is U+FFFD.
     """
     encoded: list[list[int]] = []
     for start in range(0, len(texts), CHUNK):
         chunk = [HALF_A_PAIR.sub("\ufffd", text) for text in texts[start : start + CHUNK]]
-        batch: Any = tokenizer(chunk, truncation=True, max_length=max_length, return_attention_mask=False)
+        batch: Any = tokenizer(
+            chunk, truncation=max_length is not None, max_length=max_length, return_attention_mask=False
+        )
         encoded += [ids or [tokenizer.pad_token_id] for ids in batch["input_ids"]]
     return encoded
 

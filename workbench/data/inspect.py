@@ -12,7 +12,7 @@ from pathlib import Path
 
 from workbench.backbones import find_backbone
 from workbench.catalog import SIZES, describe_backbone
-from workbench.data.batching import updates_per_epoch
+from workbench.data.batching import default_evaluation, updates_per_epoch
 from workbench.data.prepare import prepare
 from workbench.data.report import Report
 from workbench.errors import WorkbenchError
@@ -27,11 +27,12 @@ def report(recipe: Recipe, cache: Path) -> Report:
     data = prepare(recipe, cache)
     training = recipe.training
     per_epoch = updates_per_epoch(len(data.train.texts), training.batch_size, training.accumulation)
+    update_rows, validation_rows = training.batch_size * training.accumulation, len(data.validation.texts)
     names = data.task.describe()["labels"]
     counts = Counter(data.train.gold)
     return Report(
         rows=len(data.train.texts),
-        validation_rows=len(data.validation.texts),
+        validation_rows=validation_rows,
         columns=data.columns,
         text=data.chosen["text"],
         label=data.chosen["label"],
@@ -41,7 +42,7 @@ def report(recipe: Recipe, cache: Path) -> Report:
             for text, gold in zip(data.train.texts[:PREVIEW_ROWS], data.train.gold[:PREVIEW_ROWS], strict=True)
         ],
         updates=ceil(per_epoch * training.epochs),
-        evaluation_every=recipe.evaluation.every or max(1, per_epoch // 4),
+        evaluation_every=recipe.evaluation.every or default_evaluation(per_epoch, update_rows, validation_rows),
         parameters=parameters,
         notes=data.notes,
     )

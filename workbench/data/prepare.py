@@ -39,8 +39,16 @@ class Prepared:
     @property
     def eval_set(self) -> str:
         """A name made of the evaluation set's content: equal sets have equal names."""
-        content = json.dumps([self.validation.texts, self.validation.gold, self.task.describe()], sort_keys=True)
-        return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        return _digest([self.validation.texts, self.validation.gold, self.task.describe()])
+
+    @property
+    def fingerprint(self) -> str:
+        """A name made of all that is trained and evaluated on: what a resumed run must find again."""
+        return _digest([self.train.texts, self.train.gold, self.eval_set])
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode("ascii")).hexdigest()[:16]
 
 
 def prepare(recipe: Recipe, cache: Path) -> Prepared:

@@ -53,7 +53,11 @@ def read(path: Path, cache: Path) -> Dataset:
     """
     import datasets
 
-    if not path.exists():
+    try:
+        exists = path.exists()
+    except OSError as error:
+        raise WorkbenchError(f"cannot be looked up: {error.strerror}", where=str(path)[:200]) from error
+    if not exists:
         raise WorkbenchError("there is no such file", where=str(path), hint="Check data.train and data.validation.")
     if not path.is_file():
         raise WorkbenchError("not a file", where=str(path), hint="Name the file itself, for example train.jsonl.")

@@ -31,17 +31,28 @@ class Loaded:
     threads: int
 
     def answer(self, texts: Sequence[str]) -> list[dict[str, Any]]:
-        """Return the answer to each text, with its number of tokens and the `pieces` as the tokenizer has them."""
+        """Return the answer to each text, with its tokens: `pieces` as the tokenizer has them, `tokens` their number.
+
+        `of` is how many the whole text has: what is beyond the limit is cut.
+        """
         import torch
 
         if torch.get_num_threads() != self.threads:
             torch.set_num_threads(self.threads)
         encoded = encode(self.tokenizer, texts, self.max_length)
+        lengths = self._whole_lengths(texts, encoded)
         pad_id = self.tokenizer.pad_token_id
         logits = score(self.model, encoded, pad_id, self.max_length)
         return [
-            {**self.task.answer(row).output, "tokens": len(ids), "pieces": self._pieces(ids)}
-            for row, ids in zip(logits, encoded, strict=True)
+            {**self.task.answer(row).output, "tokens": len(ids), "of": whole, "pieces": self._pieces(ids)}
+            for row, ids, whole in zip(logits, encoded, lengths, strict=True)
+        ]
+
+    def _whole_lengths(self, texts: Sequence[str], encoded: Sequence[list[int]]) -> list[int]:
+        """Return how many tokens each text has in all; only those at the limit are counted anew."""
+        return [
+            len(encode(self.tokenizer, [text], None)[0]) if len(ids) >= self.max_length else len(ids)
+            for text, ids in zip(texts, encoded, strict=True)
         ]
 
     def _pieces(self, ids: list[int]) -> list[str]:
@@ -53,6 +64,11 @@ def load(run_folder: Path) -> Loaded:
     import torch
 
     folder = newest_readable(run_folder / "models")
+    if folder is None and newest_step(run_folder) is not None:
+        raise WorkbenchError(
+            f"its model of step {newest_step(run_folder)} is damaged: the files are not those of its manifest",
+            hint="Put the files back from a copy, or train the recipe again.",
+        )
     if folder is None:
         raise WorkbenchError(
             "no model to ask yet: the first is saved at the first evaluation", hint="Wait, or pick another run."

@@ -9,13 +9,12 @@ from typing import Any
 
 from store import points, predictions
 from store.connection import Store
-from store.points import Summary
 from store.runs import Run, get, listing
 from store.runs import config as read_config
 from workbench.catalog import goal_of
 from workbench.errors import WorkbenchError
 from workbench.insight.notices import Notice, notices
-from workbench.insight.overfitting import gap, overfits_from
+from workbench.insight.overfitting import overfits_from, training_loss_at
 from workbench.insight.paired import Paired, paired_test
 from workbench.insight.settings import Setting, settings_of
 
@@ -25,10 +24,12 @@ EVAL_LOSS = "eval/loss"
 
 @dataclass(frozen=True)
 class Cell:
-    """One metric of one run; `delta` is its best less the baseline's best, None where they cannot be compared."""
+    """One metric of a run's best model, the one that is saved, at the step where it was saved.
 
-    last: float | None
-    last_step: int
+    Training loss is the mean since the evaluation before. `delta` is the value less the baseline's, None where they
+    cannot be compared.
+    """
+
     best: float | None
     best_step: int | None
     delta: float | None = None
@@ -67,7 +68,7 @@ class Column:
     seconds: float
     peak_bytes: int | None
     gap: float | None
-    """Last evaluation loss less training loss."""
+    """Evaluation loss of the best model less its training loss."""
     overfits_from: int | None
     """Step from which evaluation loss rises for good while training loss falls."""
     comparable: bool
@@ -125,7 +126,7 @@ def compare(store: Store, run_ids: Sequence[int], baseline: int | None = None) -
         position,
         goal_key,
         columns,
-        _metric_rows(store, columns, position, goal_key),
+        _metric_rows(store, runs, columns, position, goal_key),
         settings,
         _paired(store, runs, position),
         notices(runs, columns, settings, position),
@@ -147,8 +148,13 @@ def _column(store: Store, run: Run, baseline: Run, goal_key: str | None) -> Colu
     return Column(
         run.id, run.name, run.state, run.step, run.max_steps, run.seed, max(1, len(values)), mean, spread,
         run.parameters, run.trainable, run.seconds, run.peak_bytes,
-        gap(evaluation, training), overfits_from(evaluation, training), _comparable(run, baseline),
+        _gap(store, run), overfits_from(evaluation, training), _comparable(run, baseline),
     )  # fmt: skip
+
+
+def _gap(store: Store, run: Run) -> float | None:
+    evaluation, training = _value(store, run, EVAL_LOSS), _value(store, run, TRAIN_LOSS)
+    return None if evaluation is None or training is None else evaluation - training
 
 
 def _seed_values(store: Store, run: Run, goal_key: str | None) -> list[float]:
@@ -176,34 +182,34 @@ def _comparable(run: Run, baseline: Run) -> bool:
     return run.eval_set is None or baseline.eval_set is None or run.eval_set == baseline.eval_set
 
 
-def _metric_rows(store: Store, columns: Sequence[Column], baseline: int, goal_key: str | None) -> tuple[MetricRow, ...]:
+def _metric_rows(
+    store: Store, runs: Sequence[Run], columns: Sequence[Column], baseline: int, goal_key: str | None
+) -> tuple[MetricRow, ...]:
     """Return the goal metric, then the other evaluation metrics, the losses last."""
-    summaries = points.summaries(store, [column.run_id for column in columns])
+    summaries = points.summaries(store, [run.id for run in runs])
     names = {name for table in summaries.values() for name in table if name.startswith("eval/") or name == TRAIN_LOSS}
     order = sorted(names, key=lambda name: (name != goal_key, name == TRAIN_LOSS, name == EVAL_LOSS, name))
     rows = []
     for name in order:
         goal = "min" if name == TRAIN_LOSS else goal_of(name)
-        cells = [_cell(summaries[column.run_id].get(name), goal) for column in columns]
+        cells = [Cell(_value(store, run, name), run.best_step) if name in summaries[run.id] else None for run in runs]
         reference = cells[baseline]
-        rows.append(
-            MetricRow(
-                name,
-                goal,
-                tuple(
-                    _judge(cell, reference, goal) if cell and index != baseline and column.comparable else cell
-                    for index, (cell, column) in enumerate(zip(cells, columns, strict=True))
-                ),
-            )
+        judged = (
+            _judge(cell, reference, goal) if cell and index != baseline and column.comparable else cell
+            for index, (cell, column) in enumerate(zip(cells, columns, strict=True))
         )
+        rows.append(MetricRow(name, goal, tuple(judged)))
     return tuple(rows)
 
 
-def _cell(summary: Summary | None, goal: str) -> Cell | None:
-    if summary is None:
+def _value(store: Store, run: Run, metric: str) -> float | None:
+    """Return a metric of the run's best model; None before the first evaluation."""
+    if run.best_step is None:
         return None
-    best = (summary.min, summary.min_step) if goal == "min" else (summary.max, summary.max_step)
-    return Cell(summary.last, summary.last_step, *best)
+    if metric != TRAIN_LOSS:
+        return points.at_best(store, metric, [run.id]).get(run.id)
+    evaluation, training = points.curve(store, run.id, EVAL_LOSS), points.curve(store, run.id, TRAIN_LOSS)
+    return training_loss_at(evaluation, training, run.best_step)
 
 
 def _judge(cell: Cell, reference: Cell | None, goal: str) -> Cell:

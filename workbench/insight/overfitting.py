@@ -30,11 +30,11 @@ def overfits_from(evaluation: Curve, training: Curve) -> int | None:
     return points[turn][0] if falls else None
 
 
-def gap(evaluation: Curve, training: Curve) -> float | None:
-    """Return the last evaluation loss less the mean training loss since the evaluation before it, or None."""
+def training_loss_at(evaluation: Curve, training: Curve, step: int) -> float | None:
+    """Return the mean training loss between the evaluation at `step` and the one before it, or None."""
     points = _finite(evaluation)
-    mean = _mean_before(points, len(points) - 1, training) if points else None
-    return None if mean is None else points[-1][1] - mean
+    index = next((number for number, (at, _) in enumerate(points) if at == step), None)
+    return None if index is None else _mean_before(points, index, training)
 
 
 def _finite(curve: Curve) -> list[tuple[int, float]]:

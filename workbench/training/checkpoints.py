@@ -41,12 +41,17 @@ def save(parent: Path, model: PreTrainedModel, optimiser: torch.optim.Optimizer,
     return publish(step_folder(parent, progress.step), write)
 
 
-def restore(parent: Path, model: PreTrainedModel, optimiser: torch.optim.Optimizer) -> Progress | None:
-    """Put back the newest checkpoint that verifies, and return its progress; None where there is none."""
+def restore(
+    parent: Path, model: PreTrainedModel, optimiser: torch.optim.Optimizer, broken: list[str]
+) -> Progress | None:
+    """Put back the newest checkpoint that verifies, and return its progress; None where there is none.
+
+    The names of newer ones that do not verify, and are set aside, are added to `broken`.
+    """
     import torch
     from safetensors.torch import load_file
 
-    folder = newest_valid(parent)
+    folder = newest_valid(parent, broken)
     if folder is None:
         return None
     weights = load_file(folder / "model.safetensors")

@@ -6,14 +6,16 @@ import importlib.metadata
 import json
 import os
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.data.batching import plan_batches, plan_windows, updates_per_epoch
+from workbench.data.batching import default_evaluation, plan_batches, plan_windows, updates_per_epoch
 from workbench.data.encoding import encode
 from workbench.data.prepare import Prepared, prepare
+from workbench.errors import WorkbenchError
 from workbench.recipe import Recipe
 from workbench.strategies import Strategy, make_strategy
 from workbench.strategies.groups import Group, layer_groups
@@ -80,6 +82,7 @@ def build(recipe: Recipe, folder: Path, cache: Path) -> Job:
     torch.set_num_threads(choose_threads(recipe, folder))
     accelerator = _accelerator(recipe)
     data = prepare(recipe, cache)
+    _refuse_other_data(recipe, folder, data)
     tokenizer = _tokenizer(recipe, folder, data.train.texts)
     model, notes = build_model(recipe, data.task, tokenizer)
     model.to(accelerator.device).train()
@@ -87,7 +90,8 @@ def build(recipe: Recipe, folder: Path, cache: Path) -> Job:
     optimiser = build_optimiser(model, groups, strategy, training)
     max_length = min(training.max_length, longest_input(model, tokenizer))
     per_epoch = updates_per_epoch(len(data.train.texts), training.batch_size, training.accumulation)
-    evaluate_every = recipe.evaluation.every or max(1, per_epoch // 4)
+    update_rows = training.batch_size * training.accumulation
+    evaluate_every = recipe.evaluation.every or default_evaluation(per_epoch, update_rows, len(data.validation.texts))
     torch.manual_seed(recipe.seed + 1)
     return Job(
         recipe=recipe,
@@ -115,15 +119,30 @@ def choose_threads(recipe: Recipe, folder: Path) -> int:
 
     Another number of threads gives other last digits, so the first choice is kept in the run folder.
     """
-    if recipe.hardware.threads:
-        return recipe.hardware.threads
-    kept = folder / "threads.json"
+    return recipe.hardware.threads or int(_as_at_first(folder, "threads", free_cores))
+
+
+def _as_at_first(folder: Path, key: str, find: Callable[[], Any]) -> Any:
+    """Return what the first attempt found, kept in the run folder; the first attempt finds it."""
+    file = folder / "begun.json"
     try:
-        return int(json.loads(kept.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        threads = free_cores()
-        kept.write_text(json.dumps(threads), encoding="utf-8")
-        return threads
+        kept = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        kept = {}
+    if key not in kept:
+        kept[key] = find()
+        file.write_text(json.dumps(kept), encoding="utf-8")
+    return kept[key]
+
+
+def _refuse_other_data(recipe: Recipe, folder: Path, data: Prepared) -> None:
+    """Raise a WorkbenchError where the data are not those that the run began with."""
+    if _as_at_first(folder, "data", lambda: data.fingerprint) != data.fingerprint:
+        raise WorkbenchError(
+            "the data are not those that this run began with",
+            where=recipe.data.train,
+            hint="Put the earlier files back, or start a new run with these.",
+        )
 
 
 def free_cores() -> int:
@@ -148,8 +167,6 @@ def _accelerator(recipe: Recipe) -> Accelerator:
 
     on_cpu = recipe.hardware.device == "cpu" or not torch.cuda.is_available()
     if recipe.hardware.device == "gpu" and on_cpu:
-        from workbench.errors import WorkbenchError
-
         raise WorkbenchError("no GPU that torch can use", where="hardware.device", hint="Set it to auto or cpu.")
     precision = recipe.training.precision
     if precision == "auto":

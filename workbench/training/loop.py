@@ -15,6 +15,7 @@ from workbench.catalog import goal_of
 from workbench.data.encoding import pad
 from workbench.recipe import Recipe
 from workbench.telemetry import describe_device
+from workbench.text import count
 from workbench.training import checkpoints
 from workbench.training.checkpoints import Progress
 from workbench.training.events import Evaluated, Event, Logged, Noted, Saved, Saving, Staged, Started
@@ -31,6 +32,10 @@ READ_EVERY = 10
 
 NOT_FINITE_LIMIT = 5
 """Updates in a row without a finite gradient after which a run is given up."""
+
+
+MANY = 500
+"""Evaluation rows from which on it is said that an evaluation has begun."""
 
 
 class NotFinite(Exception):
@@ -59,11 +64,10 @@ def train(recipe: Recipe, folder: Path, cache: Path, control: Control) -> Iterat
     """Carry out a run, or go on from its newest checkpoint; yield what happens."""
     yield Noted(0, "start", "loading libraries, data and backbone")
     job = build(recipe, folder, cache)
-    resumed = checkpoints.restore(folder / "checkpoints", job.model, job.optimiser)
-    progress = resumed or Progress()
+    broken: list[str] = []
+    progress = checkpoints.restore(folder / "checkpoints", job.model, job.optimiser, broken) or Progress()
     yield _started(job, progress)
-    if resumed:
-        yield Noted(progress.step, "resume", f"resumed after update {progress.step} of {job.updates}")
+    yield from _resumed(job, progress, broken)
     unread = Unread(progress)
     learning: frozenset[str] = frozenset()
     while progress.step < job.updates:
@@ -91,6 +95,7 @@ def train(recipe: Recipe, folder: Path, cache: Path, control: Control) -> Iterat
                 yield from evaluate(job, progress)
             if save_now:
                 yield from save(job, progress)
+            unread.restart()
             if over:
                 return
         progress.epoch += 1
@@ -137,6 +142,13 @@ class Unread:
         """Whether it is time to read: on a CPU always, for reading costs nothing there."""
         return len(self.waiting) >= READ_EVERY or self.waiting[-1].loss.device.type == "cpu"
 
+    def restart(self) -> None:
+        """Count the time since the last read, in which nothing was trained, where nothing waits to be read."""
+        if not self.waiting:
+            now = time.monotonic()
+            self.progress.seconds += now - self.since
+            self.since = now
+
     def add(self, update: Update) -> None:
         """Keep an update for the next read."""
         self.waiting.append(update)
@@ -178,6 +190,9 @@ def set_learning(job: Job, learning: frozenset[str], step: int) -> Staged:
 
 def evaluate(job: Job, progress: Progress) -> Iterator[Event]:
     """Evaluate, and publish the model where it is the best so far: never one whose metric or loss is not a number."""
+    rows = len(job.validation_ids)
+    if rows >= MANY:
+        yield Noted(progress.step, "eval", f"evaluating {count(rows)} rows")
     answers, metrics = job.evaluate()
     failpoint("evaluate.done")
     value, goal = metrics[job.recipe.goal], goal_of(job.recipe.goal)
@@ -251,8 +266,20 @@ def _started(job: Job, progress: Progress) -> Started:
         eval_set=job.data.eval_set,
         eval_rows=[(text, names[gold]) for text, gold in zip(validation.texts, validation.gold, strict=True)],
         versions=versions(),
-        notes=job.notes,
+        notes=[] if progress.step else job.notes,
     )
+
+
+def _resumed(job: Job, progress: Progress, broken: list[str]) -> Iterator[Event]:
+    """Say where the run goes on, and which checkpoints could not be used."""
+    for name in broken:
+        yield Noted(
+            progress.step, "warning", f"checkpoint {name} is damaged and set aside: it does not fit its manifest"
+        )
+    if progress.step:
+        yield Noted(progress.step, "resume", f"resumed after update {progress.step} of {job.updates}")
+    elif (job.folder / "started.2").exists():
+        yield Noted(0, "warning", "there is no checkpoint to go on from: the run begins again at its first update")
 
 
 def _saved(published: Published, step: int, kind: str, kept: list[int]) -> Saved:

@@ -70,12 +70,13 @@ def verify(folder: Path) -> bool:
         return False
 
 
-def newest_valid(parent: Path) -> Path | None:
-    """Return the newest `step-…` folder that verifies; a broken one is set aside for a person to see."""
+def newest_valid(parent: Path, broken: list[str]) -> Path | None:
+    """Return the newest `step-…` folder that verifies; a broken one is set aside, and its name added to `broken`."""
     for folder in sorted(parent.glob("step-*"), reverse=True):
         if verify(folder):
             return folder
         set_aside(folder)
+        broken.append(folder.name)
     return None
 
 

@@ -45,6 +45,7 @@ class Reporter:
         self._store = open_store(store, timeout=5)
         run = runs.get(self._store, run_id)
         assert run is not None
+        self.run = run
         self._journal = Journal(folder)
         self._queue.extend(self._journal.after(run.journal))
         known = max([run.step, *(entry.event.step for entry in self._queue)])

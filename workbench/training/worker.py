@@ -67,6 +67,12 @@ def _train(folder: Path, home: Home, reporter: Reporter, control: Control) -> tu
     """Run the loop; return the state and the reason with which it ended."""
     file = folder / "recipe.toml"
     plan = recipe.loads(file.read_text(encoding="utf-8"), str(file))
+    if plan.hash() != reporter.run.recipe_hash:
+        raise WorkbenchError(
+            "the recipe is not the one that this run was made with",
+            where=str(file),
+            hint="Put it back (workbench show RUN --recipe prints it), or start a new run with it.",
+        )
     ended: tuple[str, str | None] = ("finished", None)
     for event in train(plan, folder, home.cache, control):
         if isinstance(event, Started):
