@@ -80,7 +80,7 @@ def result_cells(comparison: Comparison) -> list[list[str]]:
         ["peak memory", *(size(column.peak_bytes) for column in columns)],
         ["trainable", *(trainable_words(column) for column in columns)],
         ["seeds", *(spread_words(column) for column in columns)],
-        ["paired p", *(f"{p_words(test.p)} of {test.discordant}" if test else ABSENT for test in comparison.paired)],
+        ["paired p", *(f"{p_words(test.p)}, {test.discordant} differ" if test else ABSENT for test in comparison.paired)],
     ]  # fmt: skip
     return [row for row in rows if any(cell != ABSENT for cell in row[1:])]
 
