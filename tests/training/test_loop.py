@@ -137,6 +137,27 @@ def test_a_stop_leaves_a_checkpoint_and_a_model(backbone: Path, rows: Path, tmp_
     assert [path.name for path in sorted((tmp_path / "run").glob("*/step-*"))] == ["step-00000004"] * 2
 
 
+def test_a_stop_before_the_first_evaluation_changes_nothing_of_what_follows(
+    backbone: Path, rows: Path, tmp_path: Path
+) -> None:
+    evaluation = {"every": 2, "patience": 2}
+    made = with_rate(recipe_of(backbone, rows, evaluation=evaluation, checkpoint={"every": 50}), 1e-30)
+
+    def stop(event: Event, control: Control) -> None:
+        if isinstance(event, Logged) and event.step == 1:
+            control.stop.set()
+
+    for name in ("straight", "broken"):
+        (tmp_path / name).mkdir()
+    straight = run_of(made, tmp_path / "straight")
+    assert [event.step for event in run_of(made, tmp_path / "broken", stop).all(Evaluated)] == [1]
+    second = run_of(made, tmp_path / "broken")
+    assert [(event.step, event.best) for event in second.all(Evaluated)] == [
+        (event.step, event.best) for event in straight.all(Evaluated)
+    ]
+    assert second.events[-1] == straight.events[-1]
+
+
 @pytest.mark.parametrize("strategy", ["full", {"name": "gradual", "unfrozen_by": 0.5}])
 def test_a_stopped_run_goes_on_as_if_it_had_not_been(
     backbone: Path, tmp_path: Path, strategy: str | dict[str, object]

@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -229,19 +229,22 @@ def out_of_patience(job: Job, progress: Progress) -> bool:
 
 def wind_down(job: Job, progress: Progress) -> Iterator[Event]:
     """Stop as asked: with a checkpoint to go on from, and a model to try, where there was an update at all."""
-    if progress.step and progress.best_step is None:
-        yield from evaluate(job, progress)
     if progress.step:
         yield from save(job, progress)
+    if progress.step and progress.best_step is None:
+        # With a copy: an evaluation out of turn must not change how the run goes on when it is resumed.
+        yield from evaluate(job, replace(progress))
     yield Noted(progress.step, "stop", f"stopped after update {progress.step} of {job.updates}, as asked")
 
 
 def publish_model(job: Job, step: int) -> Published:
     """Publish a folder that plain transformers loads, with what the task needs to answer as in evaluation."""
+    import torch
+
     described = {
         "task": job.recipe.task.name,
         "max_length": job.max_length,
-        "threads": versions()["threads"],
+        "threads": torch.get_num_threads(),
         "device": job.accelerator.device.type,
         "step": step,
         **job.data.task.describe(),
