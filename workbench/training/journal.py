@@ -39,6 +39,11 @@ class Journal:
         self._last = sum(1 for _ in self._lines())
         self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
+    @property
+    def last(self) -> int:
+        """The number of the last entry; 0 before the first."""
+        return self._last
+
     def append(self, event: Event, ts: float) -> Entry:
         """Write an event with one system call; a kill of this process cannot lose it from here on."""
         if isinstance(event, (Started, Saving)):

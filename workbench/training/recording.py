@@ -18,21 +18,30 @@ AUDITED = ("train/loss", "train/grad_norm", "train/rate")
 
 @dataclass
 class Recorder:
-    """Writes the events of one attempt. `replay_until` is the last step that an earlier attempt logged."""
+    """Writes the events of one attempt.
+
+    `replay_until` is the last step that earlier attempts logged, `inherited` the number of their last journal entry.
+    """
 
     run_id: int
     goal_key: str
     replay_until: int = 0
+    inherited: int = 0
     step: int = 0
-    replayed: int = 0
-    differing: list[int] = field(default_factory=list)
+    compared: set[tuple[str, int]] = field(default_factory=set)
+    differing: set[int] = field(default_factory=set)
     metrics: dict[str, int] = field(default_factory=dict)
 
     def write(self, connection: sqlite3.Connection, batch: Sequence[Entry]) -> None:
         """Write a batch of events; call it inside a write transaction."""
-        logged = [(entry.ts, entry.event) for entry in batch if isinstance(entry.event, Logged)]
-        if logged:
-            self._points(connection, logged)
+        logged = [(entry.number, entry.ts, entry.event) for entry in batch if isinstance(entry.event, Logged)]
+        # What an earlier attempt could not write comes first: the updates done again are compared with it too.
+        earlier = [(ts, event) for number, ts, event in logged if number <= self.inherited]
+        own = [(ts, event) for number, ts, event in logged if number > self.inherited]
+        if earlier:
+            self._points(connection, earlier)
+        if own:
+            self._audited_points(connection, own)
         if batch:
             runs.set_columns(connection, self.run_id, journal=batch[-1].number)
         for entry in batch:
@@ -51,31 +60,33 @@ class Recorder:
                 self._note(connection, ts, event.step, event.kind, event.text, level)
 
     def _points(self, connection: sqlite3.Connection, logged: Sequence[tuple[float, Logged]]) -> None:
-        rows = [(name, event.step, ts, value) for ts, event in logged for name, value in event.values.items()]
-        if logged[0][1].step <= self.replay_until:
-            self._audit(connection, rows)
-        points.append(connection, self.run_id, rows, self.metrics)
+        points.append(connection, self.run_id, _rows(logged), self.metrics)
         last = logged[-1][1]
         runs.set_columns(connection, self.run_id, step=last.step, epoch=last.epoch, seconds=last.seconds)
-        if logged[0][1].step <= self.replay_until <= last.step:
+
+    def _audited_points(self, connection: sqlite3.Connection, logged: Sequence[tuple[float, Logged]]) -> None:
+        """Write points, those of updates that are done again compared with what the store has of them."""
+        if logged[0][1].step <= self.replay_until:
+            self._audit(connection, _rows(logged))
+        self._points(connection, logged)
+        if logged[0][1].step <= self.replay_until <= logged[-1][1].step:
             self._close_audit(connection, logged[-1][0])
 
     def _audit(self, connection: sqlite3.Connection, rows: Sequence[points.Point]) -> None:
-        """Compare the numbers of updates that are done again with those that the store has of them."""
+        """Compare; the sets stay true where a transaction is rolled back and its batch written again."""
         for name, step, _, value in rows:
-            if step > self.replay_until or name not in AUDITED:
-                continue
-            known = points.value_at(connection, self.run_id, name, step)
-            self.replayed += 1
-            if known is not None and known != value:
-                self.differing.append(step)
+            known = points.value_at(connection, self.run_id, name, step) if name in AUDITED else None
+            if known is not None:
+                self.compared.add((name, step))
+                if known != value:
+                    self.differing.add(step)
 
     def _close_audit(self, connection: sqlite3.Connection, ts: float) -> None:
         if self.differing:
             words = f"the updates done again differ from the log from step {min(self.differing)} on"
             self._note(connection, ts, self.replay_until, "warning", f"{words}: this resume is not exact", "warning")
-        else:
-            words = f"the updates done again give the logged numbers, to the last bit ({self.replayed} compared)"
+        elif self.compared:
+            words = f"the updates done again give the logged numbers, to the last bit ({len(self.compared)} compared)"
             self._note(connection, ts, self.replay_until, "resume", words)
 
     def _started(self, connection: sqlite3.Connection, ts: float, event: Started) -> None:
@@ -131,3 +142,7 @@ class Recorder:
         data: Any = None,
     ) -> None:
         events.append(connection, self.run_id, [(ts, step, kind, level, words, data)])
+
+
+def _rows(logged: Sequence[tuple[float, Logged]]) -> list[points.Point]:
+    return [(name, event.step, ts, value) for ts, event in logged for name, value in event.values.items()]

@@ -1,0 +1,75 @@
+"""What a resumed run says of the updates that it did again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from store import events
+from store.connection import Store, open_store, prepare
+from tests.store.support import add_run
+from workbench.training.events import Logged
+from workbench.training.journal import Entry
+from workbench.training.recording import Recorder
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    prepare(tmp_path / "workbench.db")
+    with open_store(tmp_path / "workbench.db") as store:
+        yield store
+
+
+def logged(number: int, step: int, loss: float) -> Entry:
+    return Entry(number, float(number), Logged(step, step / 10, float(step), {"train/loss": loss}))
+
+
+def write(store: Store, recorder: Recorder, *entries: Entry) -> None:
+    with store.write() as connection:
+        recorder.write(connection, entries)
+
+
+def said(store: Store, run_id: int) -> list[str]:
+    return [event.text for event in events.listing(store, run_id)]
+
+
+@pytest.fixture
+def killed(store: Store) -> Recorder:
+    """Return the recorder of a second attempt: step 1 is in the store, step 2 in the journal alone."""
+    run_id = add_run(store)
+    write(store, Recorder(run_id, "eval/accuracy"), logged(1, 1, 0.5))
+    return Recorder(run_id, "eval/accuracy", replay_until=2, inherited=2)
+
+
+def test_what_the_journal_brings_is_not_called_done_again(store: Store, killed: Recorder) -> None:
+    write(store, killed, logged(2, 2, 0.25))
+    assert said(store, killed.run_id) == []
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_updates_done_again_are_compared_with_the_store_and_the_journal(
+    store: Store, killed: Recorder, together: bool
+) -> None:
+    entries = [logged(2, 2, 0.25), logged(3, 1, 0.5), logged(4, 2, 0.25), logged(5, 3, 0.1)]
+    for batch in [entries] if together else [[entry] for entry in entries]:
+        write(store, killed, *batch)
+    assert said(store, killed.run_id) == ["the updates done again give the logged numbers, to the last bit (2 compared)"]
+
+
+def test_an_update_that_differs_is_said(store: Store, killed: Recorder) -> None:
+    write(store, killed, logged(2, 2, 0.25), logged(3, 1, 0.5), logged(4, 2, 0.26))
+    assert said(store, killed.run_id) == [
+        "the updates done again differ from the log from step 2 on: this resume is not exact"
+    ]
+
+
+def test_a_batch_that_is_written_again_counts_once(store: Store, killed: Recorder) -> None:
+    batch = [logged(2, 2, 0.25), logged(3, 1, 0.5), logged(4, 2, 0.25)]
+    with pytest.raises(OSError, match="full"), store.write() as connection:
+        killed.write(connection, batch)
+        raise OSError("full")
+    killed.metrics.clear()
+    write(store, killed, *batch)
+    assert said(store, killed.run_id) == ["the updates done again give the logged numbers, to the last bit (2 compared)"]
