@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from store import commands, events, runs
+from store import commands, events, points, runs
 from store.connection import open_store
 from store.runs import Run
 from tests.workbench.supervision.support import change, look, recipe, until, until_state
@@ -190,11 +191,14 @@ def test_runs_that_ended_early_are_resumed(home: Home, nothing_starts: None, sta
 
 
 @pytest.mark.parametrize("state", ["finished", "queued", "running", "stopping", "starting"])
-def test_other_runs_are_not(home: Home, nothing_starts: None, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_runs_are_not(home: Home, nothing_starts: None, state: str) -> None:
     run = queue.submit(home, recipe("quick"))
     change(home, run, state=state)
+    claim = locks.take_claim(home.run_folder(run.uid))
+    assert claim is not None
     with pytest.raises(WorkbenchError, match=f"it is {state}") as caught:
         queue.resume(home, run)
+    os.close(claim)
     assert caught.value.hint
     assert f"#{run.id}" in caught.value.where
     assert look(home, run).state == state
@@ -322,3 +326,22 @@ def test_of_a_thousand_queued_runs_only_the_next_ones_are_read(home: Home, nothi
         assert [run.id for run in found] == sorted(run.id for run in found)
         assert len(found) == dispatch.LOOK_AHEAD
         connection.execute("DELETE FROM run")
+
+
+def test_a_run_is_resumed_under_the_lock_under_which_it_is_deleted(
+    home: Home, nothing_starts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = queue.submit(home, recipe("quick"))
+    change(home, run, state="stopped")
+    held: list[bool] = []
+
+    def look_at_the_lock(*_: object) -> None:
+        with (home.root / "dispatch.lock").open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                held.append(True)
+
+    monkeypatch.setattr(points, "unpack", look_at_the_lock)
+    assert queue.resume(home, run).state == "queued"
+    assert held == [True]
