@@ -31,7 +31,7 @@ _shepherds: list[subprocess.Popen[bytes]] = []
 
 
 def dispatch_lock(home: Home) -> locks.Mutex:
-    """Return the lock under which runs are claimed, submitted and deleted."""
+    """Return the lock under which runs are claimed, submitted, resumed and deleted."""
     return locks.Mutex(home.root / "dispatch.lock")
 
 

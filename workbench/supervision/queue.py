@@ -86,7 +86,7 @@ def stop(home: Home, run: Run) -> str:
 def resume(home: Home, run: Run) -> Run:
     """Queue a run that ended early for its next attempt, which goes on from the newest valid checkpoint."""
     advance(home)
-    with _open(home) as store:
+    with dispatch_lock(home), _open(home) as store:
         now = _fresh(store, run.id)
         if now.state not in RESUMABLE:
             raise WorkbenchError(f"it cannot be resumed: it is {now.state}", where=_called(now), hint=_next_step(now))
