@@ -54,3 +54,9 @@ def children() -> list[str]:
     me = os.getpid()
     listed = Path(f"/proc/{me}/task/{me}/children").read_text().split()
     return [pid for pid in listed if b"workbench.data.inspect" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def test_a_module_beside_the_data_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "datasets.py").write_text("raise SystemExit('run')")
+    monkeypatch.chdir(tmp_path)
+    assert inspect(recipe_of(write_jsonl(tmp_path / "train.jsonl", toy_rows(10))), tmp_path / "cache").rows == 9

@@ -45,6 +45,18 @@ def test_answers_are_the_stored_predictions_to_the_last_bit(
     assert {each.step for each in answers} == {stored[0].step} == {finished.run.best_step}
 
 
+def test_a_module_beside_the_person_is_not_run(
+    finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "torch.py").write_text("raise SystemExit('run')")
+    monkeypatch.chdir(tmp_path)
+    fresh = Client(finished.home)
+    try:
+        assert len(fresh.answer(finished.run, ["a good day"])) == 1
+    finally:
+        fresh.close()
+
+
 def test_alone_each_answer_is_the_same(finished: Finished, client: Client, stored: list[Prediction]) -> None:
     for each in stored:
         (answer,) = client.answer(finished.run, [each.input])

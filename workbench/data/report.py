@@ -13,6 +13,7 @@ from pathlib import Path
 
 from workbench.errors import WorkbenchError
 from workbench.recipe import Recipe
+from workbench.supervision.environment import ROOT
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ def inspect(
         text=True,
         env={**os.environ, "TOKENIZERS_PARALLELISM": "false"},
         start_new_session=True,
+        # Python looks for modules where it is started: a datasets.py beside the data must not be run.
+        cwd=ROOT,
     )
     question: str | None = json.dumps(recipe.model_dump(mode="json"))
     waited = 0.0

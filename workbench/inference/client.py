@@ -16,6 +16,7 @@ from typing import Any
 from store.runs import Run
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
+from workbench.supervision.environment import ROOT
 
 POLL_SECONDS = 0.1
 
@@ -82,6 +83,8 @@ class Client:
                 encoding="utf-8",
                 env={**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"},
                 start_new_session=True,
+                # Python looks for modules where it is started: a torch.py beside the person must not be run.
+                cwd=ROOT,
             )
         self._replies = queue.SimpleQueue()
         threading.Thread(target=_forward, args=(self._host, self._replies), daemon=True).start()
