@@ -31,7 +31,7 @@ def as_csv(separator: str) -> bytes:
 
 def write(path: Path, content: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    path.write_bytes(gzip.compress(content) if path.suffix.lower() == ".gz" else content)
     return path
 
 
@@ -42,7 +42,8 @@ def as_lines() -> bytes:
 CONTENTS = {
     "a.csv": as_csv(","), "a.tsv": as_csv("\t"), "a.jsonl": as_lines(), "a.ndjson": as_lines(),
     "a.json": json.dumps(ROWS).encode(), "a.csv.gz": as_csv(","), "a.tsv.gz": as_csv("\t"), "a.jsonl.gz": as_lines(),
-    "A.CSV": as_csv(","), "b [1] {x}?*/a [1].csv": as_csv(","), "with.dots.v2.jsonl": as_lines(),
+    "A.CSV": as_csv(","), "A.TSV": as_csv("\t"), "A.JSONL.GZ": as_lines(), "a.tsv.csv": as_csv(","),
+    "b [1] {x}?*/a [1].csv": as_csv(","), "with.dots.v2.jsonl": as_lines(),
     "bom.jsonl": b"\xef\xbb\xbf" + as_lines(),
     "bom.csv": b"\xef\xbb\xbf" + as_csv(","), "windows.csv": as_csv(",").replace(b"\n", b"\r\n"),
 }  # fmt: skip
@@ -77,6 +78,7 @@ def test_an_edited_file_is_read_anew(tmp_path: Path) -> None:
         ("a.jsonl", b'{"text": "x"}\n{"text": \n', "line 2"),
         ("a.jsonl", b'{"text": "x"}\n{"text": "y"} tail\n', "line 2"),
         ("a.jsonl.gz", b'{"text": "x"}\nbroken\n', "line 2"),
+        ("A.JSONL.GZ", b'{"text": "x"}\nbroken\n', "line 2"),
         ("a.csv", b"text,label\nx,1\ny,2,3\n", "line 3"),
         ("a.json", b'[{"text": "x"}, ', "cannot be read as json"),
         ("a.parquet", b"PAR1 not really", "cannot be read as parquet"),

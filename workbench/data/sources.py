@@ -33,17 +33,14 @@ def locate(source: str, split: str = "train") -> Path:
 
 def kind_of(path: Path) -> str:
     """Return which loader reads this file: csv, json or parquet; by its ending, `.gz` left out."""
-    endings = [ending.lstrip(".").lower() for ending in path.suffixes]
-    if endings and endings[-1] == "gz":
-        endings.pop()
-    if not endings or endings[-1] not in FORMATS:
+    if _ending(path) not in FORMATS:
         known = ", ".join(f".{ending}" for ending in FORMATS)
         raise WorkbenchError(
             "cannot tell the format from the file's name",
             where=str(path),
             hint=f"Known endings: {known}, also with .gz.",
         )
-    return FORMATS[endings[-1]]
+    return FORMATS[_ending(path)]
 
 
 def read(path: Path, cache: Path) -> Dataset:
@@ -81,7 +78,7 @@ def _csv_options(path: Path) -> dict[str, Any]:
     """Return what makes the loader keep every value as the text that the file has."""
     import datasets
 
-    separator = "\t" if ".tsv" in path.suffixes else ","
+    separator = "\t" if _ending(path) == "tsv" else ","
     with _open_text(path) as stream:
         header = next(csv.reader(stream, delimiter=separator))
     texts = datasets.Features({column: datasets.Value("string") for column in header})
@@ -99,7 +96,7 @@ def values_of(rows: Dataset, column: str, path: Path) -> list[Any]:
 
 def _reason(path: Path, kind: str, error: Exception) -> str:
     """Say in words why a file cannot be read, with the line where that can be found."""
-    broken = _broken_line(path) if kind == "json" and ".json" not in path.suffixes else ""
+    broken = _broken_line(path) if kind == "json" and _ending(path) != "json" else ""
     if broken:
         return broken
     if "corresponds to no data" in str(error):
@@ -127,4 +124,11 @@ def _broken_line(path: Path) -> str:
 
 def _open_text(path: Path) -> Any:
     # Spreadsheets begin a file with a byte order mark, which is no part of the first column's name.
-    return gzip.open(path, "rt", encoding="utf-8-sig") if path.suffix == ".gz" else path.open(encoding="utf-8-sig")
+    packed = path.suffix.lower() == ".gz"
+    return gzip.open(path, "rt", encoding="utf-8-sig") if packed else path.open(encoding="utf-8-sig")
+
+
+def _ending(path: Path) -> str:
+    """Return the last ending in small letters, without its dot, `.gz` left out; nothing where there is none."""
+    endings = [ending.removeprefix(".").lower() for ending in path.suffixes]
+    return next((ending for ending in reversed(endings[-2:]) if ending != "gz"), "")
