@@ -1,4 +1,4 @@
-"""Secrets are hidden before a text is shown, logged or stored."""
+"""Secrets are hidden before a text is shown or stored."""
 
 from __future__ import annotations
 

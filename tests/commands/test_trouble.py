@@ -151,3 +151,21 @@ def test_the_interface_needs_a_terminal(tmp_path: Path) -> None:
     refused = workbench(home=tmp_path)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "workbench --help" in refused.stderr
+
+
+@pytest.mark.parametrize("words", [["stop", 1], ["resume", 1], ["rm", "-y", 1], ["train", "x.toml"], ["demo"]])
+def test_a_look_changes_nothing(finished: Finished, words: list[object]) -> None:
+    refused = call("--readonly", *words, home=finished.home.root)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "--readonly" in refused.stderr
+    assert call("--readonly", "ls", home=finished.home.root).exit_code == 0
+
+
+def test_a_secret_in_a_log_is_not_printed(finished: Finished) -> None:
+    log = finished.home.run_folder(finished.run.uid) / "log.txt"
+    before = log.read_bytes()
+    log.write_text("GET https://me:hunter2@hub.example/x\n", encoding="utf-8")
+    printed = call("log", "1", "--raw", home=finished.home.root).stdout
+    log.write_bytes(before)
+    assert "hub.example" in printed
+    assert "hunter2" not in printed

@@ -30,6 +30,9 @@ COMMANDS = {
 }
 """Command → the module that holds it, loaded when it is asked for."""
 
+CHANGING = ("demo", "train", "stop", "resume", "rm")
+"""The commands that --readonly refuses."""
+
 TROUBLE = 2
 """Exit code where a command could not do what it was asked: usage, recipe, store."""
 
@@ -74,6 +77,8 @@ class Commands(click.Group):
 def commands(ctx: click.Context, home: str | None, ascii: bool, no_mouse: bool, readonly: bool) -> None:
     """Pretrain and fine-tune transformers from a terminal."""
     ctx.obj = find_home(home)
+    if readonly and ctx.invoked_subcommand in CHANGING:
+        raise WorkbenchError("--readonly starts, stops and deletes nothing", where=ctx.invoked_subcommand)
     if ctx.invoked_subcommand is None:
         from workbench.__main__ import open_app
 

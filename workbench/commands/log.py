@@ -12,7 +12,7 @@ from store.connection import Store
 from store.events import Event
 from workbench.commands.common import find_run, json_option, pass_home, print_json, reading
 from workbench.paths import Home
-from workbench.text import plain
+from workbench.text import plain, redact
 
 FOLLOW_SECONDS = 0.25
 
@@ -58,4 +58,4 @@ def _print_raw(home: Home, uid: str) -> None:
     file = home.run_folder(uid) / "log.txt"
     text = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
     for line in text.splitlines():
-        click.echo(plain(line))
+        click.echo(plain(redact(line)))

@@ -22,6 +22,7 @@ from store import runs
 from store.connection import open_store
 from store.runs import ENDED, Run
 from workbench.paths import Home
+from workbench.redaction import redact
 from workbench.supervision.dispatch import advance, conclude
 from workbench.supervision.environment import for_slot
 
@@ -127,7 +128,7 @@ def oom_kills() -> int:
 
 
 def last_line(log: Path, start: int) -> str:
-    """Return the last line of a log that has words, looking no further back than byte `start`; nothing but text."""
+    """Return the last line of a log that has words, from byte `start` on: nothing but text, and no secrets."""
     try:
         with log.open("rb") as stream:
             end = stream.seek(0, os.SEEK_END)
@@ -136,7 +137,7 @@ def last_line(log: Path, start: int) -> str:
     except OSError:
         return ""
     shown = ("".join(char if char.isprintable() else " " for char in line).strip() for line in reversed(lines))
-    return next((line for line in shown if line), "")[:ERROR_LENGTH]
+    return redact(next((line for line in shown if line), ""))[:ERROR_LENGTH]
 
 
 def become_shepherd() -> None:

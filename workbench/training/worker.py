@@ -13,6 +13,7 @@ from types import FrameType
 from workbench import recipe
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
+from workbench.redaction import redact
 from workbench.supervision.worker_side import enter
 from workbench.training.events import Noted, Started
 from workbench.training.loop import Control, NotFinite, train
@@ -42,7 +43,7 @@ def carry_out(folder: Path, attempt: int) -> int:
         error = None
     except BaseException as problem:
         traceback.print_exc()
-        state, reason, error = "failed", reason_of(problem), str(problem).strip() or type(problem).__name__
+        state, reason, error = "failed", reason_of(problem), redact(str(problem).strip()) or type(problem).__name__
     reporter.close(state, reason, error)
     return 1 if state == "failed" else 0
 

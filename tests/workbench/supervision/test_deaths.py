@@ -263,6 +263,8 @@ def test_the_last_line_is_of_this_attempt_and_plain(tmp_path: Path) -> None:
     log.write_bytes(b"old trouble\n\xff\x1b]52;c;aGk=\x07 new\r\n \n\n")
     assert shepherd.last_line(log, 12) == "\ufffd ]52;c;aGk=  new"
     assert shepherd.last_line(tmp_path / "none", 0) == ""
+    log.write_text("cannot reach https://me:hunter2@hub.example\n")
+    assert shepherd.last_line(log, 0) == "cannot reach https://•••@hub.example"
     log.write_text("x" * 100_000)
     assert len(shepherd.last_line(log, 0)) == shepherd.ERROR_LENGTH
 
