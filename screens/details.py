@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from screens.feed import Curve, Trace
-from screens.rows import elapsed, progress, short_name
+from screens.rows import elapsed, percent_done, progress, short_name
 from store.runs import Run
 from workbench.insight.nearest import Nearest
 from workbench.insight.overfitting import overfits_from
@@ -94,9 +94,8 @@ def doing_words(run: Run, *, stalled: bool = False) -> str:
 
 def progress_words(run: Run, cells: int, *, ascii: bool = False) -> str:
     """Return a bar `cells` wide with its percentage."""
-    share = progress(run)
-    percent = f"{int(share * 100)} %" if share is not None else "?"
-    return f"{bar(share, cells, ascii)} {percent}"
+    done = percent_done(run)
+    return f"{bar(progress(run), cells, ascii)} {'?' if done is None else f'{done} %'}"
 
 
 def cause_lines(run: Run) -> list[str]:

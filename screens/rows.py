@@ -81,8 +81,8 @@ class StateWords:
 def state_words(run: Run, *, stalled: bool = False, ascii: bool = False) -> StateWords:
     """Return a run's state: ▶ 42%, done, ✗ GPU memory, ‖ queued, ! stalled 42%."""
     play, fail, wait = (">", "x", "=") if ascii else ("▶", "✗", "‖")
-    share = progress(run)
-    percent = f"{int(share * 100)}%" if share is not None else f"step {count(run.step)}"
+    done = percent_done(run)
+    percent = f"{done}%" if done is not None else f"step {count(run.step)}"
     if stalled:
         return StateWords("!", f"stalled {percent}", STYLES["stalled"])
     style = STYLES.get(run.state, "")
@@ -102,6 +102,11 @@ def state_words(run: Run, *, stalled: bool = False, ascii: bool = False) -> Stat
 def progress(run: Run) -> float | None:
     """Return the share of steps done, or None where the number of steps is not known yet."""
     return min(1.0, run.step / run.max_steps) if run.max_steps else None
+
+
+def percent_done(run: Run) -> int | None:
+    """Return the whole percents of the steps that are done, rounded down, or None where that is not known yet."""
+    return min(100, 100 * run.step // run.max_steps) if run.max_steps else None
 
 
 def short_name(name: str) -> str:

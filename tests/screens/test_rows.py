@@ -44,6 +44,11 @@ def test_a_state_is_told_in_words(run: Run, changes: dict[str, object], words: s
     assert state_words(replace(run, **changes)).text.startswith(words[:-1])
 
 
+def test_a_share_is_in_whole_percents(run: Run) -> None:
+    words = [state_words(replace(run, step=step, max_steps=100)).text for step in range(101)]
+    assert words == [f"▶ {step}%" for step in range(101)]
+
+
 def test_a_state_needs_no_unicode(run: Run) -> None:
     assert state_words(run, ascii=True).text == "> 42%"
     assert state_words(run, stalled=True, ascii=True).text == "! stalled 42%"
