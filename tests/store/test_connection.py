@@ -170,20 +170,28 @@ def test_a_write_that_fails_leaves_nothing_behind(store: Store) -> None:
     assert get(store, run_id).step == 7
 
 
+def leave_an_orphan(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA defer_foreign_keys=ON")
+    connection.execute("UPDATE run SET parent_id=99")
+
+
 def test_a_commit_that_fails_leaves_no_transaction_open(store: Store) -> None:
     run_id = add_run(store)
     with pytest.raises(sqlite3.IntegrityError), store.write() as connection:
-        connection.execute("PRAGMA defer_foreign_keys=ON")
-        connection.execute("UPDATE run SET parent_id=99")
+        leave_an_orphan(connection)
     with store.write() as connection:
         connection.execute("UPDATE run SET step=7")
     assert (get(store, run_id).step, get(store, run_id).parent_id) == (7, None)
 
 
+def end_by_itself(connection: sqlite3.Connection) -> None:
+    connection.execute("ROLLBACK")
+    raise OSError("full")
+
+
 def test_the_error_of_a_transaction_that_ended_by_itself_is_told(store: Store) -> None:
     with pytest.raises(OSError, match="full"), store.write() as connection:
-        connection.execute("ROLLBACK")
-        raise OSError("full")
+        end_by_itself(connection)
 
 
 def test_the_data_version_tells_of_the_commits_of_others(store: Store, path: Path) -> None:

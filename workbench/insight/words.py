@@ -72,7 +72,7 @@ def p_words(p: float) -> str:
 def result_cells(comparison: Comparison) -> list[list[str]]:
     """Return the results: rows of a label and one cell a run, the goal metric first."""
     rows = [_metric_cells(comparison, row) for row in comparison.metrics]
-    columns = comparison.columns
+    columns, tests = comparison.columns, comparison.paired
     rows += [
         ["gap eval−train", *(gap_words(column) for column in columns)],
         ["overfits from", *(_step(column.overfits_from) for column in columns)],
@@ -80,7 +80,7 @@ def result_cells(comparison: Comparison) -> list[list[str]]:
         ["peak memory", *(size(column.peak_bytes) for column in columns)],
         ["trainable", *(trainable_words(column) for column in columns)],
         ["seeds", *(spread_words(column) for column in columns)],
-        ["paired p", *(f"{p_words(test.p)}, {test.discordant} differ" if test else ABSENT for test in comparison.paired)],
+        ["paired p", *(f"{p_words(test.p)}, {test.discordant} differ" if test else ABSENT for test in tests)],
     ]  # fmt: skip
     return [row for row in rows if any(cell != ABSENT for cell in row[1:])]
 
