@@ -6,7 +6,7 @@ import textwrap
 
 from screens.details import advice, cause_lines, doing_words, epoch_words, left, pace, progress_words, steps_words
 from screens.feed import Trace
-from screens.rows import data_name, elapsed, short_name, state_words
+from screens.rows import elapsed, short_name, state_words
 from screens.widgets.words import Part
 from store.runs import Run
 from workbench.text import cut, duration, plain, rate, width
@@ -22,7 +22,7 @@ def head_lines(
     state = state_words(run, stalled=stalled, ascii=ascii)
     if not wide:
         return [_short(run, trace, now, cells, state.style, stalled=stalled, ascii=ascii)]
-    about = " · ".join((plain(run.task), short_name(run.backbone), plain(run.strategy), data_name(run.dataset)))
+    about = " · ".join((plain(run.task), short_name(run.backbone), plain(run.strategy), plain(run.dataset)))
     where = " · ".join(part for part in (f"seed {run.seed}", run.slot or "", run.host or "") if part)
     gap = max(2, cells - width(f"{run.id} {plain(run.name)}   {about}") - width(where))
     first: list[Part] = [(f"{run.id} {run.name}", "bold"), (f"   {about}", "$foreground-muted")]

@@ -115,13 +115,6 @@ def short_name(name: str) -> str:
     return plain(text.rstrip("/").rpartition("/")[2] or text)
 
 
-def data_name(source: str) -> str:
-    """Return what a data set is called: starter:sentiment → sentiment, /data/sst2/train.jsonl → sst2."""
-    folder, _, file = source.removeprefix("starter:").rpartition("/")
-    stem = file.partition(".")[0]
-    return plain(folder.rpartition("/")[2] if stem in ("train", "data") and folder else stem or source)
-
-
 @dataclass(frozen=True)
 class Row:
     """A run as the table shows it; every field is safe text."""
@@ -155,7 +148,7 @@ def row_of(run: Run, loss: float | None, now: float, *, stalled: bool = False, a
         task=TASKS.get(run.task, plain(run.task)),
         backbone=short_name(run.backbone),
         strategy=plain(run.strategy),
-        data=data_name(run.dataset),
+        data=plain(run.dataset),
         state=state_words(run, stalled=stalled, ascii=ascii),
         score=number(run.best_value),
         loss=number(loss),

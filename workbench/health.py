@@ -106,8 +106,11 @@ def _file_system(home: Home) -> Iterator[Finding]:
     else:
         yield Finding("ok", "file system", kind or "unknown")
     free = telemetry.disk_free(place)
-    level, remedy = ("warn", "Checkpoints need room: delete runs, or use --home.") if free < LITTLE_DISK else ("ok", "")
-    yield Finding(level, "disk", f"{size(free)} free", remedy)
+    if free < LITTLE_DISK:
+        remedy = f"Checkpoints need room: delete runs and empty {home.trash}, or use --home."
+        yield Finding("warn", "disk", f"{size(free)} free", remedy)
+    else:
+        yield Finding("ok", "disk", f"{size(free)} free")
 
 
 def file_system_of(place: Path) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from screens import details
 from screens.feed import Curve, Trace
-from screens.rows import data_name, row_of, short_name, state_words, status_words
+from screens.rows import row_of, short_name, state_words, status_words
 from store import runs
 from store.connection import read_store
 from store.events import Event
@@ -65,9 +65,6 @@ def test_names_are_short_and_tell_apart() -> None:
     assert short_name("/models/bert-mini") == "bert-mini"
     assert short_name("prajjwal1/bert-tiny") == "bert-tiny"
     assert short_name("size:mini") == "mini"
-    assert data_name("starter:sentiment") == "sentiment"
-    assert data_name("/data/sst2/train.jsonl") == "sst2"
-    assert data_name("sst2") == "sst2"
 
 
 def test_a_row_is_safe_and_found_by_its_words(run: Run) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 from workbench.errors import WorkbenchError
 from workbench.tasks import TASKS
 from workbench.tasks.answer import softmax
-from workbench.tasks.text_classification import TextClassification, label_counts, label_text
+from workbench.tasks.text_classification import TextClassification, label_text
 
 
 def fixture(seed: int) -> tuple[TextClassification, list[list[float]], list[int]]:
@@ -106,10 +106,6 @@ def test_unknown_labels_are_named_once_each() -> None:
     with pytest.raises(WorkbenchError) as refusal:
         TextClassification(["a", "b"]).gold(["a", "c", "c", "d"], "eval.csv")
     assert refusal.value.what == "labels that the training rows do not have: 'c' (first in row 2), 'd' (first in row 4)"
-
-
-def test_labels_are_counted_most_frequent_first() -> None:
-    assert list(label_counts([1, "0", 1.0, 1]).items()) == [("1", 3), ("0", 1)]
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])

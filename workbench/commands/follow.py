@@ -10,6 +10,7 @@ import click
 from store import points, runs
 from store.connection import Store, read_store
 from store.runs import Run
+from workbench.commands.common import score_words
 from workbench.paths import Home
 from workbench.supervision import queue
 from workbench.text import bar, duration, number, plain
@@ -59,7 +60,7 @@ def progress_line(store: Store, run: Run) -> str:
     loss = summary["train/loss"].last if "train/loss" in summary else None
     parts = [f"{run.step}/{run.max_steps or '?'}", f"loss {number(loss)}"]
     if run.best_value is not None:
-        parts.append(f"{(run.goal_key or '').removeprefix('eval/')} {number(run.best_value)}")
+        parts.append(score_words(run))
     if run.state in runs.ENDED:
         cause = f": {plain(run.error, 200)}" if run.error else ""
         return f"{head}  {run.state}{cause}  {'  '.join(parts)}  {duration(run.seconds)}"

@@ -7,13 +7,11 @@ import json
 import sys
 from collections import Counter
 from dataclasses import asdict
-from math import ceil
 from pathlib import Path
 
 from workbench.backbones import find_backbone
 from workbench.catalog import SIZES, describe_backbone
-from workbench.data.batching import default_evaluation, updates_per_epoch
-from workbench.data.prepare import prepare
+from workbench.data.prepare import length_of, prepare
 from workbench.data.report import Report
 from workbench.errors import WorkbenchError
 from workbench.recipe import Recipe, parse
@@ -25,14 +23,12 @@ def report(recipe: Recipe, cache: Path) -> Report:
     """Read everything a run will read, up to the weights."""
     parameters = _parameters(recipe)
     data = prepare(recipe, cache)
-    training = recipe.training
-    per_epoch = updates_per_epoch(len(data.train.texts), training.batch_size, training.accumulation)
-    update_rows, validation_rows = training.batch_size * training.accumulation, len(data.validation.texts)
+    length = length_of(recipe, data)
     names = data.task.describe()["labels"]
     counts = Counter(data.train.gold)
     return Report(
         rows=len(data.train.texts),
-        validation_rows=validation_rows,
+        validation_rows=len(data.validation.texts),
         columns=data.columns,
         text=data.chosen["text"],
         label=data.chosen["label"],
@@ -41,8 +37,8 @@ def report(recipe: Recipe, cache: Path) -> Report:
             (text[:500], names[gold])
             for text, gold in zip(data.train.texts[:PREVIEW_ROWS], data.train.gold[:PREVIEW_ROWS], strict=True)
         ],
-        updates=ceil(per_epoch * training.epochs),
-        evaluation_every=recipe.evaluation.every or default_evaluation(per_epoch, update_rows, validation_rows),
+        updates=length.updates,
+        evaluation_every=length.evaluate_every,
         parameters=parameters,
         notes=data.notes,
     )

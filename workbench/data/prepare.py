@@ -6,10 +6,11 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any
 
-from workbench.data.batching import sample, split
+from workbench.data.batching import default_evaluation, sample, split, updates_per_epoch
 from workbench.data.columns import choose_columns
 from workbench.data.sources import locate, read, values_of
 from workbench.errors import WorkbenchError
@@ -49,6 +50,24 @@ class Prepared:
 
 def _digest(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode("ascii")).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long a run is, in updates."""
+
+    updates: int
+    per_epoch: int
+    evaluate_every: int
+
+
+def length_of(recipe: Recipe, data: Prepared) -> Length:
+    """Return how long a recipe's run on these data is."""
+    training, rows = recipe.training, len(data.train.texts)
+    per_epoch = updates_per_epoch(rows, training.batch_size, training.accumulation)
+    update_rows = training.batch_size * training.accumulation
+    every = recipe.evaluation.every or default_evaluation(per_epoch, update_rows, len(data.validation.texts))
+    return Length(ceil(per_epoch * training.epochs), per_epoch, every)
 
 
 def prepare(recipe: Recipe, cache: Path) -> Prepared:

@@ -50,7 +50,7 @@ class MetricRow:
 class Column:
     """One of the runs compared.
 
-    `seeds` counts the ended runs, this one among them, that differ from it in the seed alone; `mean` and `spread`
+    `seeds` counts the finished runs, this one among them, that differ from it in the seed alone; `mean` and `spread`
     (sample standard deviation) are of their best value of the goal metric, None below two.
     """
 

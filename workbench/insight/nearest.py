@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from store import runs
 from store.connection import Store
 from store.runs import Run
-from workbench.insight.settings import Setting, decides, differing_in, settings_of
+from workbench.insight.settings import Setting, decides, differing_in, given, settings_of
 
 if TYPE_CHECKING:
     from workbench.recipe import Recipe
@@ -41,7 +41,7 @@ def nearest_run(store: Store, recipe: Recipe) -> Nearest | None:
 
     def differences(run: Run) -> tuple[Setting, ...]:
         pairs = ((path, table.get(path, {}).get(run.id, "null"), mine.get(path, "null")) for path in paths)
-        return tuple(Setting(path, (_open(old), _open(new))) for path, old, new in pairs if old != new)
+        return tuple(Setting(path, (given(old), given(new))) for path, old, new in pairs if old != new)
 
     found = [(run, differences(run)) for run in recent]
     run, apart = min(found, key=lambda pair: (sum(decides(row.path) for row in pair[1]), len(pair[1]), -pair[0].id))
@@ -74,7 +74,3 @@ def _apart(run: Run, settings: tuple[Setting, ...], position: int) -> Nearest:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _open(text: str) -> str | None:
-    return None if text == "null" else text

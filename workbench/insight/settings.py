@@ -32,7 +32,7 @@ class Setting:
 def settings_of(table: Mapping[str, Mapping[int, str]], run_ids: Sequence[int]) -> tuple[Setting, ...]:
     """Return every setting but the name, of the flattened recipes `path → run → text`, deciding ones first."""
     rows = [
-        Setting(path, tuple(_value(texts.get(run_id)) for run_id in run_ids))
+        Setting(path, tuple(given(texts.get(run_id)) for run_id in run_ids))
         for path, texts in table.items()
         if path != "name"
     ]
@@ -64,5 +64,6 @@ def _rank(path: str) -> tuple[int, str]:
     return (tables.index(table) if table in tables else len(tables), path)
 
 
-def _value(text: str | None) -> str | None:
+def given(text: str | None) -> str | None:
+    """Return a setting's text, or None where the recipe leaves it open."""
     return None if text is None or text == "null" else text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -117,11 +116,6 @@ class TextClassification:
             "weighted_f1": float(f1_score(right, said, average="weighted", zero_division=0)),
             "mcc": float(matthews_corrcoef(right, said)),
         }
-
-
-def label_counts(labels: Sequence[Any]) -> dict[str, int]:
-    """Return how often each label occurs, most frequent first."""
-    return dict(Counter(label_text(label) for label in labels).most_common())
 
 
 def label_text(label: Any) -> str:

@@ -8,13 +8,12 @@ import os
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.data.batching import default_evaluation, plan_batches, plan_windows, updates_per_epoch
+from workbench.data.batching import plan_batches, plan_windows
 from workbench.data.encoding import encode
-from workbench.data.prepare import Prepared, prepare
+from workbench.data.prepare import Prepared, length_of, prepare
 from workbench.errors import WorkbenchError
 from workbench.recipe import Recipe
 from workbench.strategies import Strategy, make_strategy
@@ -89,9 +88,7 @@ def build(recipe: Recipe, folder: Path, cache: Path) -> Job:
     strategy, groups, training = make_strategy(recipe.strategy), layer_groups(model), recipe.training
     optimiser = build_optimiser(model, groups, strategy, training)
     max_length = min(training.max_length, longest_input(model, tokenizer))
-    per_epoch = updates_per_epoch(len(data.train.texts), training.batch_size, training.accumulation)
-    update_rows = training.batch_size * training.accumulation
-    evaluate_every = recipe.evaluation.every or default_evaluation(per_epoch, update_rows, len(data.validation.texts))
+    length = length_of(recipe, data)
     torch.manual_seed(recipe.seed + 1)
     return Job(
         recipe=recipe,
@@ -105,10 +102,10 @@ def build(recipe: Recipe, folder: Path, cache: Path) -> Job:
         groups=groups,
         train_ids=encode(tokenizer, data.train.texts, max_length),
         validation_ids=encode(tokenizer, data.validation.texts, max_length),
-        updates=ceil(per_epoch * training.epochs),
-        updates_per_epoch=per_epoch,
-        evaluate_every=evaluate_every,
-        save_every=recipe.checkpoint.every or evaluate_every,
+        updates=length.updates,
+        updates_per_epoch=length.per_epoch,
+        evaluate_every=length.evaluate_every,
+        save_every=recipe.checkpoint.every or length.evaluate_every,
         max_length=max_length,
         notes=[*data.notes, *notes],
     )
