@@ -83,6 +83,9 @@ class PlaceScreen(Screen[None]):
     def show_trace(self, run_id: int) -> None:
         """Show `feed.traces[run_id]`, which is new; called for the visible place alone."""
 
+    def open_anew(self) -> None:
+        """Choose what to show where the place was opened and no run was handed to it."""
+
     def show_store(self, state: str, text: str) -> None:
         """Show in place of everything that the store is being made or is broken; `text` says why."""
         self.set_class(state in ("making", "broken"), "-no-store")

@@ -11,7 +11,7 @@ from screens.widgets.chart import Chart
 from store import events, runs
 from store.connection import open_store
 from tests.screens.opening import look, opened
-from tests.screens.seed import NOW, log_step
+from tests.screens.seed import NOW, add_run, log_step
 from tests.screens.support import HOSTILE_SHOWN, SIZES, golden, screen_text
 from workbench.paths import Home
 
@@ -155,3 +155,28 @@ async def test_the_axis_of_a_training_run_grows_by_doubling(seeded: Home) -> Non
         assert x_range_of(run, "time", trace) is None
         (line,) = View(metrics="grad norm", smoothing=0.0).series(run, trace)
         assert list(line.values) == trace.curves["train/grad_norm"].values
+
+
+async def test_a_run_handed_over_before_the_feed_has_read_it_is_waited_for(home: Home) -> None:
+    async with opened(home, (80, 24), "3") as (app, pilot):
+        with open_store(home.store) as store:
+            number = add_run(store, home, 33, "running")
+        app.open_place("live", number)
+        await pilot.pause()
+        app.screen.show_runs()  # type: ignore[attr-defined]
+        await pilot.pause()
+        assert f"run {number} is on its way" in screen_text(app)
+        await look(app, pilot)
+        assert f"{number} mood-full-34" in screen_text(app)
+
+
+async def test_live_goes_from_a_run_that_has_ended_to_one_that_trains(home: Home) -> None:
+    async with opened(home, (80, 24), "down", "down", "enter") as (app, pilot):
+        assert isinstance(app.screen, LiveScreen)
+        assert app.screen.chosen == 31
+        await pilot.press("1", "3")
+        await look(app, pilot)
+        assert app.screen.chosen == 32
+        await pilot.press("1", "enter")
+        await look(app, pilot)
+        assert app.screen.chosen == 31
