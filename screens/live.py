@@ -23,7 +23,7 @@ from screens.widgets.tail import Cell, Tail
 from screens.widgets.words import Words
 from store.events import Event
 from store.runs import OPEN, Run
-from workbench.text import count
+from workbench.text import count, plain
 
 Value = TypeVar("Value")
 SIDE = ("evals", "optimiser", "layers", "gpu", "host")
@@ -194,7 +194,13 @@ class LiveScreen(PlaceScreen):
 
     def action_open_log(self) -> None:
         if run := self.run:
-            self.app.push_screen(LogView(self.workbench.home.run_folder(run.uid) / "log.txt", f"log of run {run.id}"))
+            path = self.workbench.home.run_folder(run.uid) / "log.txt"
+            self.app.push_screen(LogView(path, f"log of run {run.id}", lambda: self._event_lines(run.id)))
+
+    def _event_lines(self, run_id: int) -> list[str]:
+        """Return all events of a run, safe to show."""
+        trace = self.feed.traces.get(run_id)
+        return [plain(event_cell(event).text) for event in list(trace.events if trace else [])]
 
     def action_stop(self) -> None:
         if run := self.run:
