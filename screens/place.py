@@ -113,7 +113,7 @@ class PlaceScreen(Screen[None]):
         self.show_keys()
 
     def show_keys(self) -> None:
-        """Dim the keys that cannot act now."""
+        """Offer only the keys that can act now."""
         dim = frozenset(key.id for key in keys_of(self.PLACE) if key.shown and self.why_not(key.action) is not None)
         for line in self.query(BottomLine):
             line.show_dim(dim)

@@ -99,16 +99,21 @@ async def test_stopping_asks_first(home: Home) -> None:
 
 async def test_enter_opens_the_whole_log_and_follows_it(home: Home) -> None:
     async with opened(home, (80, 24), "3", "enter") as (app, pilot):
-        assert f"log of run 32 · 3 lines\n {'reading'}" in screen_text(app)
+        app.screen.follow()  # type: ignore[attr-defined]
+        await look(app, pilot)
+        shown = screen_text(app)
+        assert "log of run 32 · 17 lines" in shown
+        assert "600 updates, 67 M weights" in shown
+        assert shown.index("checkpoint →") < shown.index("── what the worker wrote") < shown.index("reading")
         assert HOSTILE_SHOWN in screen_text(app)
         with (home.run_folder("0032seedrunning") / "log.txt").open("a") as file:
             file.write("1%\r50%\r100%\n" + "".join(f"line {n}\n" for n in range(100)))
         app.screen.follow()
         await look(app, pilot)
         shown = screen_text(app)
-        assert "104 lines" in shown
+        assert "118 lines" in shown
         assert "line 99" in shown
-        await pilot.press("g")
+        await pilot.press("g", "space")
         await pilot.pause()
         assert "100%" in screen_text(app)
         assert "50%" not in screen_text(app)
@@ -180,3 +185,23 @@ async def test_live_goes_from_a_run_that_has_ended_to_one_that_trains(home: Home
         await pilot.press("1", "enter")
         await look(app, pilot)
         assert app.screen.chosen == 31
+
+
+async def test_a_new_event_comes_to_the_open_log(home: Home) -> None:
+    (home.run_folder("0032seedrunning") / "log.txt").unlink()
+    async with opened(home, (80, 24), "3", "enter") as (app, pilot):
+        with open_store(home.store) as store, store.write() as connection:
+            events.append(connection, 32, [(NOW, 252, "warning", "warning", "the disk is nearly full", None)])
+        await look(app, pilot)
+        app.screen.follow()  # type: ignore[attr-defined]
+        await look(app, pilot)
+        assert "the disk is nearly full" in screen_text(app)
+        assert "what the worker wrote" not in screen_text(app)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_no_key_is_offered_that_cannot_work(home: Home, size: tuple[int, int]) -> None:
+    async with opened(home, size, "down", "down", "down", "enter") as (app, _):
+        last = screen_text(app).splitlines()[-1]
+        assert "stop…" not in last
+        assert "resume" not in last
