@@ -13,6 +13,7 @@ from screens.new import NewScreen
 from screens.new_check import PlanPanel
 from screens.new_fields import Fields
 from screens.widgets.form import Form
+from screens.widgets.line import Line
 from screens.widgets.picker import Picker
 from store import runs
 from store.connection import open_store, read_store
@@ -415,3 +416,14 @@ async def test_the_plan_finds_the_run_that_was_started_meanwhile(
         await settle(app, pilot)
         assert "the same as #1" in screen_text(app)
         assert "(seed too)" in screen_text(app)
+
+
+async def test_typing_replaces_a_path_that_was_given_or_refused(inspected: list[Recipe], empty: Home) -> None:
+    async with opened(empty, (80, 24), "n") as (app, pilot):
+        await settle(app, pilot)
+        await pilot.press(*["right_square_bracket"] * 3, "enter")
+        await pilot.pause()
+        line = app.screen.query_one(Line)
+        await pilot.press(*"/no", "enter", *"/nor")
+        await pilot.pause()
+        assert line.value == "/nor"
