@@ -113,7 +113,7 @@ async def test_enter_opens_the_whole_log_and_follows_it(home: Home) -> None:
         shown = screen_text(app)
         assert "118 lines" in shown
         assert "line 99" in shown
-        await pilot.press("g", "space")
+        await pilot.press("g")
         await pilot.pause()
         assert "100%" in screen_text(app)
         assert "50%" not in screen_text(app)
