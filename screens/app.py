@@ -100,7 +100,9 @@ class WorkbenchApp(App[str]):
         self.switch_mode(place)
         if isinstance(self.screen, PlaceScreen):
             self.screen.handed = run_ids
-            if stays and run_ids:
+            if not run_ids:
+                self.screen.open_anew()
+            if stays:
                 self.show_place(self.screen)
 
     def show_place(self, place: PlaceScreen) -> None:

@@ -65,8 +65,8 @@ class Editor(Vertical):
         self.add_class("-open")
         line = self.query_one(Line)
         line.value = plain(value)
-        line.cursor_position = len(line.value)
         line.focus()
+        line.select_all()
         self.tell(line.value)
 
     def close(self) -> None:
@@ -110,6 +110,7 @@ class Editor(Vertical):
             told = self.query_one("#editor-told", Told)
             told.add_class("-wrong")
             told.tell(Content(f" {plain(problem)}"))
+            self.query_one(Line).select_all()
         else:
             self.post_message(self.Accepted(self.key, event.value))
 

@@ -23,7 +23,7 @@ from screens.widgets.tail import Cell, Tail
 from screens.widgets.words import Words
 from store.events import Event
 from store.runs import OPEN, Run
-from workbench.text import count
+from workbench.text import count, plain
 
 Value = TypeVar("Value")
 SIDE = ("evals", "optimiser", "layers", "gpu", "host")
@@ -40,6 +40,7 @@ class LiveScreen(PlaceScreen):
     def __init__(self) -> None:
         super().__init__()
         self.chosen: int | None = None
+        self.awaited: int | None = None
         self.view = View()
         self.log_lines: list[str] = []
         self._log_of: tuple[int, int, str] | None = None
@@ -58,16 +59,22 @@ class LiveScreen(PlaceScreen):
         yield Tail(empty="nothing logged yet", id="tail")
 
     def on_mount(self) -> None:
-        self.query_one("#empty", Words).show([[("Nothing to watch yet: press n to start a run", "")]])
         self.set_interval(1.0, self.show_time)
 
     def arrive(self, run_ids: tuple[int, ...]) -> None:
-        self.chosen = run_ids[0]
+        self.chosen = self.awaited = run_ids[0]
+
+    def open_anew(self) -> None:
+        shown = self.feed.runs.get(self.chosen or 0)
+        if shown is not None and shown.state not in OPEN and any(run.active for run in self.feed.runs.values()):
+            self.chosen = None
 
     @property
     def run(self) -> Run | None:
-        """The run that is shown."""
+        """The run that is shown; None while the one that was handed over is not read from the store yet."""
         known = self.feed.runs
+        if self.awaited is not None and self.awaited > max(known, default=0):
+            return None
         if self.chosen in known:
             return known[self.chosen]
         ordered = sorted(known.values(), key=lambda run: (not run.active, run.state not in OPEN, -run.id))
@@ -78,10 +85,14 @@ class LiveScreen(PlaceScreen):
             return
         run = self.run
         self.set_class(run is None, "-empty")
+        waits = "Nothing to watch yet: press n to start a run"
+        if run is None and self.awaited is not None:
+            waits = f"run {self.awaited} is on its way …"
+        self.query_one("#empty", Words).show([[(waits, "")]])
         self.show_keys()
         if run is not None:
             self.feed.watch(run.id)
-            self.chosen = run.id
+            self.chosen, self.awaited = run.id, None
             self.show_run(run)
 
     def show_trace(self, run_id: int) -> None:
@@ -183,7 +194,13 @@ class LiveScreen(PlaceScreen):
 
     def action_open_log(self) -> None:
         if run := self.run:
-            self.app.push_screen(LogView(self.workbench.home.run_folder(run.uid) / "log.txt", f"log of run {run.id}"))
+            path = self.workbench.home.run_folder(run.uid) / "log.txt"
+            self.app.push_screen(LogView(path, f"log of run {run.id}", lambda: self._event_lines(run.id)))
+
+    def _event_lines(self, run_id: int) -> list[str]:
+        """Return all events of a run, safe to show."""
+        trace = self.feed.traces.get(run_id)
+        return [plain(event_cell(event).text) for event in list(trace.events if trace else [])]
 
     def action_stop(self) -> None:
         if run := self.run:

@@ -1,8 +1,9 @@
-"""The whole log of a run, safe to read: nothing in it drives the terminal."""
+"""The whole log of a run, its events and what its worker wrote, safe to read: nothing in it drives the terminal."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,7 +17,7 @@ from textual.strip import Strip
 
 from screens.dialogs import Sheet
 from screens.widgets.words import Words
-from workbench.text import count, plain, redact, size, width
+from workbench.text import plain, plural, redact, size, width
 
 KEPT_BYTES = 4 * 2**20
 """Of a longer log only the end is shown."""
@@ -81,15 +82,16 @@ class LogLines(ScrollView, can_focus=True):
 
 
 class LogView(Sheet[None]):
-    """A log over the whole terminal; it grows as the file does."""
+    """A log over the whole terminal: the events, safe already, then the file; it grows as they do."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q,enter", "leave", "back")]
 
-    def __init__(self, path: Path, title: str) -> None:
+    def __init__(self, path: Path, title: str, events: Callable[[], list[str]]) -> None:
         super().__init__()
+        self.events = events
         self.path = path
         self.heading = title
-        self._length = -1
+        self._seen: tuple[int, list[str]] = (-1, [])
 
     def compose(self) -> ComposeResult:
         yield Words(id="log-title")
@@ -105,19 +107,23 @@ class LogView(Sheet[None]):
     @work(thread=True, exit_on_error=False, exclusive=True, group="log", description="reading the log")
     def follow(self) -> None:
         """Read the log again where it has grown."""
+        said, written, left_out = self.events(), list[str](), 0
         try:
             length = self.path.stat().st_size
-            if length == self._length:
+            if (length, said) == self._seen:
                 return
-            self._length = length
-            lines, left_out = read_end(self.path)
+            self._seen = length, said
+            written, left_out = read_end(self.path)
         except OSError as error:
-            lines, left_out = [f"there is no log to read: {error.strerror}"], 0
+            if not isinstance(error, FileNotFoundError):
+                written = [f"log.txt cannot be read: {error.strerror}"]
         if self.is_running:
-            self.app.call_from_thread(self.show, lines, left_out)
+            self.app.call_from_thread(self.show, said, written, left_out)
 
-    def show(self, lines: list[str], left_out: int) -> None:
-        """Show what was read."""
-        told = f" · the first {size(left_out)} are left out" if left_out else ""
-        self.query_one("#log-title", Words).show([[(f"{self.heading} · {count(len(lines))} lines{told}", "bold")]])
-        self.query_one(LogLines).show(lines)
+    def show(self, said: list[str], written: list[str], left_out: int) -> None:
+        """Show the events, and under a rule what the worker wrote."""
+        told = f" · the first {size(left_out)} of the file are left out" if left_out else ""
+        lines = plural(len(said) + len(written), "line")
+        self.query_one("#log-title", Words).show([[(f"{self.heading} · {lines}{told}", "bold")]])
+        rule = ["── what the worker wrote (log.txt) ".ljust(max(40, self.size.width - 2), "─")] if written else []
+        self.query_one(LogLines).show([*said, *rule, *written] or ["nothing logged yet"])

@@ -78,7 +78,7 @@ class NewScreen(PlaceScreen):
     def on_screen_resume(self) -> None:
         super().on_screen_resume()
         if self._begun:
-            self.query_one(PlanPanel).forget_errors()
+            self.query_one(PlanPanel).look_again()
 
     @work(thread=True, exit_on_error=False, group="backbones", description="looking for backbones")
     def read_cards(self) -> None:

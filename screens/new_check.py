@@ -123,11 +123,13 @@ class PlanPanel(Vertical):
         if self.plan.recipe is not None and read_key(self.plan.recipe) == event.key:
             self._show(replace(_told(self.plan, event.outcome), checking=False))
 
-    def forget_errors(self) -> None:
-        """Ask again about what went wrong: a file may have been mended meanwhile."""
+    def look_again(self) -> None:
+        """Ask again for the nearest run, which may be new, and about what went wrong, which may be mended."""
         self._outcomes = {key: each for key, each in self._outcomes.items() if isinstance(each, Report)}
         if self.plan.error is not None and self.plan.recipe is not None:
             self._show(replace(self.plan, error=None, checking=True))
+            self.check()
+        elif not self.plan.checking:
             self.check()
 
     def _show(self, plan: Plan) -> None:

@@ -171,9 +171,9 @@ def recipe_of(run: Run) -> Recipe | None:
 
 
 def first_draft(latest: Recipe | None, cards: Sequence[BackboneCard]) -> Draft:
-    """Return the draft a new form begins with: as the latest run chose, else what works with no network."""
+    """Return the draft a new form begins with: all of the latest run but its name, else what needs no network."""
     if latest is not None:
-        draft = from_recipe(latest).plain()
+        draft = from_recipe(latest).without("name")
         known = {card.name: card for card in cards}
         usable = latest.backbone.name not in known or not known[latest.backbone.name].problem
         return draft if usable else draft.choose("backbone.name", offered(cards))

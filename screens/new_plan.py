@@ -109,7 +109,7 @@ def difference_words(nearest: Nearest) -> str:
         seeds = [row for row in apart if row.path == "seed"]
         if seeds:
             return f"as {named}, with another seed: tells how much is luck"
-        return f"the same as {named}: nothing that decides the result is new"
+        return f"the same as {named} (seed too)"
     main = differing_in(apart, 0, 1)
     return f"as {named} but {', '.join(_change(row) for row in main)}"
 

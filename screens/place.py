@@ -83,6 +83,9 @@ class PlaceScreen(Screen[None]):
     def show_trace(self, run_id: int) -> None:
         """Show `feed.traces[run_id]`, which is new; called for the visible place alone."""
 
+    def open_anew(self) -> None:
+        """Choose what to show where the place was opened and no run was handed to it."""
+
     def show_store(self, state: str, text: str) -> None:
         """Show in place of everything that the store is being made or is broken; `text` says why."""
         self.set_class(state in ("making", "broken"), "-no-store")
@@ -110,7 +113,7 @@ class PlaceScreen(Screen[None]):
         self.show_keys()
 
     def show_keys(self) -> None:
-        """Dim the keys that cannot act now."""
+        """Offer only the keys that can act now."""
         dim = frozenset(key.id for key in keys_of(self.PLACE) if key.shown and self.why_not(key.action) is not None)
         for line in self.query(BottomLine):
             line.show_dim(dim)

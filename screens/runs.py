@@ -38,6 +38,7 @@ class RunsScreen(PlaceScreen):
     def __init__(self) -> None:
         super().__init__()
         self.listing = Listing()
+        self._before_filter: str | None = None
 
     def compose_place(self) -> ComposeResult:
         with Horizontal(id="filter-line"):
@@ -184,6 +185,7 @@ class RunsScreen(PlaceScreen):
         self.show_runs()
 
     def action_filter(self) -> None:
+        self._before_filter = self.query_one(Table).cursor_key or self._before_filter
         self.add_class("-filter")
         self.query_one("#filter", Input).focus()
 
@@ -194,7 +196,10 @@ class RunsScreen(PlaceScreen):
 
     @on(Input.Submitted, "#filter")
     def leave_filter(self) -> None:
+        """Go to the table; the run under the cursor is the one found, so escape stays with it."""
         field = self.query_one("#filter", Input)
+        if self.run is not None:
+            self._before_filter = None
         self.set_class(bool(field.value), "-filter")
         self.query_one(Table).focus()
 
@@ -204,6 +209,11 @@ class RunsScreen(PlaceScreen):
         if field.value or self.has_class("-filter"):
             field.value = ""
             self.remove_class("-filter")
+            self.listing.words = ()
+            self.show_runs()
+            if self._before_filter is not None:  # what was typed moved the cursor, no person did
+                self.query_one(Table).move_to(self._before_filter)
+                self._before_filter = None
             self.query_one(Table).focus()
         elif self.workbench.marks:
             self.workbench.marks = []

@@ -54,7 +54,7 @@ def labels_of(replies: Sequence[Reply]) -> list[str]:
 
 
 def reply_lines(replies: Sequence[Reply], cells: int, gold: str | None = None, *, ascii: bool = False) -> Content:
-    """Return a line for each run: a bar for each label where they fit, else the three likeliest labels."""
+    """Return a line for each run: a bar for each label where they fit, else its answer and the likeliest labels."""
     labels = labels_of(replies)
     room = cells - _NAME - _TOP - _MS - 4
     each = room // max(1, len(labels)) - 2
@@ -84,7 +84,7 @@ def _reply(
     if not labels:
         likely = sorted(scores.items(), key=lambda item: -item[1])[:3]
         words = "  ".join(f"{plain(label, 16)} {bar(score, 6, ascii)} {score:.2f}" for label, score in likely)
-        return [(fit(words, max(10, cells - _MS)), ""), ms]
+        return [top, (fit(words, max(10, cells - _TOP - _MS)), "$foreground-muted"), ms]
     parts: list[tuple[str, str]] = []
     for label in labels:
         score = scores.get(label)

@@ -186,6 +186,8 @@ def _draw(
     for owner, (line, one) in enumerate(zip(lines, series, strict=True), 1):
         for steps, values in line.runs:
             _trace(canvas, steps, values, x, y, owner, one.dash if symbols == "braille" else "solid")
+    for owner, line in enumerate(lines, 1):
+        _mark_lone(canvas, line, x, y, owner)
     styles = ["", *(one.style for one in series)]
     drawn: list[Segments] = []
     for row in range(rows):
@@ -235,9 +237,17 @@ def _trace(
         if low - high > 1 or column % period < drawn or n == 1:
             canvas.span(column, high, low, owner)
         before, index = (column, last), end
-    if n == 1 and before and canvas.wide > 1:  # a lone point is four dots: one is easily missed
-        for at in (before[0] & ~1, before[0] | 1):
-            canvas.span(at, before[1] & ~1, before[1] | 1, owner)
+
+
+def _mark_lone(canvas: Canvas, line: _Line, x: Axis, y: Axis, owner: int) -> None:
+    """Fill the cell of each point that has no neighbour, over all curves: a dot is missed, or taken for the curve's."""
+    across, down = x.scale(canvas.columns * canvas.wide - 1), y.scale(canvas.rows * canvas.high - 1, flipped=True)
+    for steps, values in line.runs:
+        if len(steps) > 1:
+            continue
+        left, top = across(steps[0]) // canvas.wide * canvas.wide, down(values[0]) // canvas.high * canvas.high
+        for column in range(left, left + canvas.wide):
+            canvas.span(column, top, top + canvas.high - 1, owner)
 
 
 def _connect(canvas: Canvas, start: tuple[int, int], end: tuple[int, int], owner: int, period: int, drawn: int) -> None:

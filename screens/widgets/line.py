@@ -59,6 +59,13 @@ class Line(Input):
         else:
             await super()._on_key(event)
 
+    def _on_paste(self, event: events.Paste) -> None:
+        """Put in all that is pasted, its lines with a space between."""
+        event.stop()
+        event.prevent_default()
+        text = " ".join(line.strip() for line in event.text.splitlines() if line.strip())
+        self.replace(text, *self.selection)
+
     def action_complete(self) -> None:
         """Tell that a completion is wanted."""
         self.post_message(self.Tabbed(self))

@@ -49,7 +49,7 @@ class TopLine(Widget):
 
 
 class BottomLine(Widget):
-    """The keys of the place, as many as fit; those that cannot act now are dim, and help stays."""
+    """The keys of the place that can act now, as many as fit; help and quit stay."""
 
     DEFAULT_CSS = "BottomLine { height: 1; width: 100%; dock: bottom; color: $text-muted; }"
 
@@ -66,7 +66,7 @@ class BottomLine(Widget):
         self._spans: list[tuple[int, int, str]] = []
 
     def show_dim(self, ids: frozenset[str]) -> None:
-        """Dim the keys that cannot act now."""
+        """Leave out the keys that cannot act now, at any width."""
         if ids != self.dim:
             self.dim = ids
             self.refresh()
@@ -75,20 +75,18 @@ class BottomLine(Widget):
         parts: list[tuple[str, str]] = [(" ", "")]
         column, self._spans = 1, []
         for key in self._fitting():
-            dim = key.id in self.dim
-            parts.append((key.face.split("/")[0] or "/", "dim" if dim else "bold $foreground"))
-            parts.append((f" {key.description}  ", "dim" if dim else ""))
+            parts.append((key.face.split("/")[0] or "/", "bold $foreground"))
+            parts.append((f" {key.description}  ", ""))
             cells = _cells(key)
             self._spans.append((column, column + cells, key.action))
             column += cells
         return Content.assemble(*parts)
 
     def _fitting(self) -> list[Key]:
-        """Return the keys that fit: dim ones give way first, then from the right; help and quit, the last two, stay."""
-        fitting = list(self.keys)
+        """Return the keys that fit: those on the right give way first, but help and quit, the last two, stay."""
+        fitting = [key for key in self.keys if key.id not in self.dim]
         while len(fitting) > 2 and 1 + sum(map(_cells, fitting)) - 2 > self.size.width:
-            dim = [key for key in fitting[:-2] if key.id in self.dim]
-            fitting.remove(dim[-1] if dim else fitting[-3])
+            del fitting[-3]
         return fitting
 
     def on_click(self, event: events.Click) -> None:

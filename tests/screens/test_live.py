@@ -11,7 +11,7 @@ from screens.widgets.chart import Chart
 from store import events, runs
 from store.connection import open_store
 from tests.screens.opening import look, opened
-from tests.screens.seed import NOW, log_step
+from tests.screens.seed import NOW, add_run, log_step
 from tests.screens.support import HOSTILE_SHOWN, SIZES, golden, screen_text
 from workbench.paths import Home
 
@@ -99,14 +99,19 @@ async def test_stopping_asks_first(home: Home) -> None:
 
 async def test_enter_opens_the_whole_log_and_follows_it(home: Home) -> None:
     async with opened(home, (80, 24), "3", "enter") as (app, pilot):
-        assert f"log of run 32 · 3 lines\n {'reading'}" in screen_text(app)
+        app.screen.follow()  # type: ignore[attr-defined]
+        await look(app, pilot)
+        shown = screen_text(app)
+        assert "log of run 32 · 17 lines" in shown
+        assert "600 updates, 67 M weights" in shown
+        assert shown.index("checkpoint →") < shown.index("── what the worker wrote") < shown.index("reading")
         assert HOSTILE_SHOWN in screen_text(app)
         with (home.run_folder("0032seedrunning") / "log.txt").open("a") as file:
             file.write("1%\r50%\r100%\n" + "".join(f"line {n}\n" for n in range(100)))
         app.screen.follow()
         await look(app, pilot)
         shown = screen_text(app)
-        assert "104 lines" in shown
+        assert "118 lines" in shown
         assert "line 99" in shown
         await pilot.press("g")
         await pilot.pause()
@@ -155,3 +160,48 @@ async def test_the_axis_of_a_training_run_grows_by_doubling(seeded: Home) -> Non
         assert x_range_of(run, "time", trace) is None
         (line,) = View(metrics="grad norm", smoothing=0.0).series(run, trace)
         assert list(line.values) == trace.curves["train/grad_norm"].values
+
+
+async def test_a_run_handed_over_before_the_feed_has_read_it_is_waited_for(home: Home) -> None:
+    async with opened(home, (80, 24), "3") as (app, pilot):
+        with open_store(home.store) as store:
+            number = add_run(store, home, 33, "running")
+        app.open_place("live", number)
+        await pilot.pause()
+        app.screen.show_runs()  # type: ignore[attr-defined]
+        await pilot.pause()
+        assert f"run {number} is on its way" in screen_text(app)
+        await look(app, pilot)
+        assert f"{number} mood-full-34" in screen_text(app)
+
+
+async def test_live_goes_from_a_run_that_has_ended_to_one_that_trains(home: Home) -> None:
+    async with opened(home, (80, 24), "down", "down", "enter") as (app, pilot):
+        assert isinstance(app.screen, LiveScreen)
+        assert app.screen.chosen == 31
+        await pilot.press("1", "3")
+        await look(app, pilot)
+        assert app.screen.chosen == 32
+        await pilot.press("1", "enter")
+        await look(app, pilot)
+        assert app.screen.chosen == 31
+
+
+async def test_a_new_event_comes_to_the_open_log(home: Home) -> None:
+    (home.run_folder("0032seedrunning") / "log.txt").unlink()
+    async with opened(home, (80, 24), "3", "enter") as (app, pilot):
+        with open_store(home.store) as store, store.write() as connection:
+            events.append(connection, 32, [(NOW, 252, "warning", "warning", "the disk is nearly full", None)])
+        await look(app, pilot)
+        app.screen.follow()  # type: ignore[attr-defined]
+        await look(app, pilot)
+        assert "the disk is nearly full" in screen_text(app)
+        assert "what the worker wrote" not in screen_text(app)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_no_key_is_offered_that_cannot_work(home: Home, size: tuple[int, int]) -> None:
+    async with opened(home, size, "down", "down", "down", "enter") as (app, _):
+        last = screen_text(app).splitlines()[-1]
+        assert "stop…" not in last
+        assert "resume" not in last

@@ -13,17 +13,19 @@ from screens.new import NewScreen
 from screens.new_check import PlanPanel
 from screens.new_fields import Fields
 from screens.widgets.form import Form
+from screens.widgets.line import Line
 from screens.widgets.picker import Picker
 from store import runs
 from store.connection import open_store, read_store
 from tests.screens.opening import look, opened
 from tests.screens.places import report
+from tests.screens.seed import NOW, add_run
 from tests.screens.support import HOSTILE, SIZES, golden, screen_text
 from workbench.catalog import BackboneCard
 from workbench.data.report import Report
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
-from workbench.recipe import Recipe
+from workbench.recipe import Recipe, parse
 from workbench.supervision import queue
 
 CARDS = [
@@ -387,3 +389,41 @@ async def test_any_size_is_borne(inspected: list[Recipe], empty: Home) -> None:
             await pilot.pause()
         assert "[Strategy]" in screen_text(app)
         assert app.screen.query_one(Fields).long
+
+
+async def test_a_fresh_form_takes_over_the_whole_recipe_of_the_newest_run(inspected: list[Recipe], home: Home) -> None:
+    newest = parse(
+        {"name": "short", "task": "sentiment", "strategy": "full", "backbone": "size:tiny", "seed": 7}
+        | {"data": {"train": "starter:sentiment", "rows": 60}, "training": {"epochs": 0.5}}
+    )
+    with open_store(home.store) as store:
+        add_run(store, home, 33, "queued", recipe=newest.to_toml(), created=NOW)
+    async with opened(home, (80, 24), "n") as (app, pilot):
+        await settle(app, pilot)
+        assert isinstance(app.screen, NewScreen)
+        recipe = app.screen.draft.recipe()
+        assert (recipe.data.rows, recipe.training.epochs, recipe.seed, recipe.name) == (60, 0.5, 7, None)
+
+
+async def test_the_plan_finds_the_run_that_was_started_meanwhile(
+    inspected: list[Recipe], submitted: list[Recipe], empty: Home
+) -> None:
+    async with opened(empty, (120, 40), "n") as (app, pilot):
+        await settle(app, pilot)
+        await pilot.press("ctrl+s")
+        await look(app, pilot)
+        await pilot.press("2")
+        await settle(app, pilot)
+        assert "the same as #1" in screen_text(app)
+        assert "(seed too)" in screen_text(app)
+
+
+async def test_typing_replaces_a_path_that_was_given_or_refused(inspected: list[Recipe], empty: Home) -> None:
+    async with opened(empty, (80, 24), "n") as (app, pilot):
+        await settle(app, pilot)
+        await pilot.press(*["right_square_bracket"] * 3, "enter")
+        await pilot.pause()
+        line = app.screen.query_one(Line)
+        await pilot.press(*"/no", "enter", *"/nor")
+        await pilot.pause()
+        assert line.value == "/nor"

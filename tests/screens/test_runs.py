@@ -155,3 +155,19 @@ async def test_ten_thousand_runs_are_listed(tmp_path: Path) -> None:
 async def test_the_moment_is_that_of_the_seed(seeded: Home) -> None:
     async with opened(seeded) as (app, _):
         assert app.now() == NOW
+
+
+async def test_escape_from_a_filter_goes_back_to_the_run_from_which_it_was_opened(seeded: Home) -> None:
+    async with opened(seeded, (80, 24), "down", "down") as (app, pilot):
+        for words in ("gradual", "zzz"):
+            await pilot.press("slash", *words, "escape")
+            await look(app, pilot)
+            assert app.screen.query_one(Table).cursor_key == "31"
+
+
+async def test_a_run_found_with_a_filter_stays_under_the_cursor(seeded: Home) -> None:
+    async with opened(seeded, (80, 24), "slash", *"gradual", "enter", "j") as (app, pilot):
+        found = app.screen.query_one(Table).cursor_key
+        await pilot.press("escape")
+        await look(app, pilot)
+        assert app.screen.query_one(Table).cursor_key == found

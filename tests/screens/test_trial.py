@@ -4,10 +4,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from textual.events import Paste
 
 from screens import trial_ask
 from screens.trial import TryScreen
 from screens.trial_history import History
+from screens.trial_prompt import Prompt
+from screens.trial_rows import Reply, reply_lines
 from screens.widgets.picker import Picker
 from store import trials
 from store.connection import open_store, read_store
@@ -219,3 +222,20 @@ async def test_any_size_is_borne(judged: Home, client: FakeClient) -> None:
             await pilot.pause()
         assert app.screen.query_one(History).rows_count == 1
         assert "0.75" in screen_text(app)
+
+
+async def test_pasted_lines_become_one_text(judged: Home, client: FakeClient) -> None:
+    async with opened(judged, (80, 24), "5") as (app, pilot):
+        app.screen.query_one(Prompt).post_message(Paste("a fine film\r\n\nwith a dull end\n"))
+        await pilot.press("enter")
+        await look(app, pilot)
+        assert [text for _, text in client.asked] == ["a fine film with a dull end"]
+
+
+async def test_the_label_is_shown_however_many_there_are() -> None:
+    scores = {f"feeling number {n}": 0.3 if n == 9 else 0.07 for n in range(11)}
+    reply = Reply(3, "moods", {"label": "feeling number 9", "scores": scores}, 4.0)
+    line = reply_lines([reply], 80).plain
+    assert "moods" in line
+    assert line.index("feeling numbe…") < line.index("0.30")
+    assert len(line) <= 80

@@ -129,3 +129,9 @@ def test_ticks_are_round() -> None:
     assert [label for _, label in ticks(Axis(0, 12_630), 5)] == ["0", "5 000", "10 000"]
     assert [label for _, label in ticks(Axis(0.1, 0.8), 4)] == ["0.2", "0.4", "0.6", "0.8"]
     assert [label for _, label in ticks(Axis(1e-6, 1.0, log=True), 4)] == ["1e-06", "1e-04", "0.01", "1"]
+
+
+def test_a_lone_point_stands_out_of_the_curve_it_lies_on() -> None:
+    train = Series("train", list(range(100)), [1.0] * 100, "series-1")
+    chart = plot([Series("eval", [50], [1.0], "series-2", "dashed"), train], 60, 5)
+    assert [text for row in chart.rows for text, style in row if style == "series-2" and text.strip()] == ["⣿"]
