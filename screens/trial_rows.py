@@ -116,10 +116,16 @@ def piece_words(reply: Reply) -> str:
 
 
 def piece_title(reply: Reply) -> str:
-    """Return whose pieces they are and how many."""
-    tokens = reply.output.get("tokens") if reply.output else None
+    """Return whose pieces they are, how many, and of how many where the text is longer than the model reads."""
+    output = reply.output or {}
+    tokens, whole = output.get("tokens"), output.get("of")
     at = f" at step {count(reply.step)}" if reply.step is not None else ""
-    return f"tokens of #{reply.run_id}{at}" + (f" · {count(tokens)}" if isinstance(tokens, int) else "")
+    title = f"tokens of #{reply.run_id}{at}"
+    if not isinstance(tokens, int):
+        return title
+    if isinstance(whole, int) and whole > tokens:
+        return f"{title} · {count(tokens)} of {count(whole)}: the rest is cut"
+    return f"{title} · {count(tokens)}"
 
 
 def history_columns(run_ids: Sequence[int]) -> list[Column]:

@@ -137,9 +137,9 @@ async def test_a_backbone_with_a_problem_is_refused_with_the_reason(inspected: l
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("xyz", "'xyz' is not allowed; it should be a valid integer"),
+        ("xyz", "'xyz' is not allowed; it should be a whole number, such as 300"),
         ("0", "it should be greater than or equal to 1"),
-        ("4.5", "got a number with a fractional part"),
+        ("4.5", "it should be a whole number, such as 300"),
         ("-3", "it should be greater than or equal to 1"),
         ("9" * 30, "is not allowed"),
     ],

@@ -10,7 +10,7 @@ from screens import trial_ask
 from screens.trial import TryScreen
 from screens.trial_history import History
 from screens.trial_prompt import Prompt
-from screens.trial_rows import Reply, reply_lines
+from screens.trial_rows import Reply, piece_title, reply_lines
 from screens.widgets.picker import Picker
 from store import trials
 from store.connection import open_store, read_store
@@ -239,3 +239,9 @@ async def test_the_label_is_shown_however_many_there_are() -> None:
     assert "moods" in line
     assert line.index("feeling numbe…") < line.index("0.30")
     assert len(line) <= 80
+
+
+def test_a_text_that_is_cut_says_how_much_of_it_is_read() -> None:
+    output = {"label": "good", "scores": {"good": 1.0}, "tokens": 128, "of": 1034}
+    assert piece_title(Reply(5, "a", output, step=12)) == "tokens of #5 at step 12 · 128 of 1 034: the rest is cut"
+    assert piece_title(Reply(5, "a", output | {"of": 128}, step=12)) == "tokens of #5 at step 12 · 128"
