@@ -8,7 +8,7 @@ from screens.details import metric_words
 from screens.feed import Curve, Trace
 from screens.widgets.chart import Series
 from store.runs import Run
-from workbench.catalog import goal_of
+from workbench.goals import goal_of
 from workbench.plot import smooth
 from workbench.text import count, number
 

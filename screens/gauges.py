@@ -11,7 +11,7 @@ from screens.feed import Trace
 from screens.widgets.gauge import Reading, gauge_line
 from screens.widgets.words import Part
 from store.runs import Run
-from workbench.catalog import goal_of
+from workbench.goals import goal_of
 from workbench.text import ABSENT, count, cut, fit, number, plain, rate, size, width
 
 Lines = list[list[Part]]

@@ -11,7 +11,7 @@ from screens.rows import Row, age_words, row_of
 from screens.widgets.table import Cell, Column
 from screens.widgets.table import Row as TableRow
 from store.runs import Run
-from workbench.catalog import goal_of
+from workbench.goals import goal_of
 
 COLUMNS = (
     Column("number", "#", 3, "right", 100),

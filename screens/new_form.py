@@ -13,14 +13,21 @@ from pydantic import BaseModel
 
 from store.runs import Run
 from workbench import recipe as recipes
-from workbench.catalog import STRATEGIES, TASKS, BackboneCard
+from workbench.catalog import TASKS, BackboneCard
 from workbench.errors import WorkbenchError
 from workbench.recipe import Recipe
+from workbench.strategies import STRATEGIES as STRATEGY_CLASSES
+from workbench.tasks import TASKS as TASK_CLASSES
 
 CHOICES = ("task.name", "backbone.name", "strategy.name")
-DATA = ("data.train", "data.validation", "data.validation_share", "data.rows", "task.text", "task.label")
+DATA = ("data.train", "data.validation", "data.validation_share", "data.rows")
+BELONGS = {"task.name": "task.", "data.train": "task.", "strategy.name": "strategy.", "backbone.name": "backbone."}
+"""What a choice makes meaningless when it changes: the settings of the table."""
+
 PATHS = ("data.train", "data.validation", "backbone.name")
 STARTER = "starter:sentiment"
+TABLES: dict[str, dict[str, Any]] = {"task": TASK_CLASSES, "strategy": STRATEGY_CLASSES}
+"""The tables of the recipe of which there are several kinds."""
 READY = ("bert", "distilbert", "roberta", "electra", "mpnet", "deberta-v2")
 """Architectures of which the smallest cached one is offered first."""
 _LARGEST_OFFERED = 150_000_000
@@ -44,9 +51,9 @@ class Field:
         """The setting in words: learning rate; of checkpoints and hardware with the table in front."""
         table, _, key = self.path.rpartition(".")
         words = key.replace("_", " ")
-        return {"data.train": "train", "task.text": "text column", "task.label": "label column"}.get(
-            self.path, f"{table} {words}" if table in ("checkpoint", "evaluation") else words
-        )
+        if any(self.path == f"task.{role}" for card in TASKS.values() for role in card.roles):
+            return f"{words} column"
+        return f"{table} {words}" if table in ("checkpoint", "evaluation") else words
 
     @property
     def shown(self) -> str:
@@ -68,8 +75,8 @@ class Draft:
         """Return the draft with a value set; what belonged to the former strategy or data goes."""
         kept = dict(self.settings)
         if kept.get(path) != value:
-            gone = {"strategy.name": "strategy.", "backbone.name": "backbone.", "data.train": "task."}.get(path)
-            kept = {key: old for key, old in kept.items() if not (gone and key.startswith(gone) and key != "task.name")}
+            gone = BELONGS.get(path)
+            kept = {key: old for key, old in kept.items() if not (gone and key.startswith(gone) and key not in CHOICES)}
         return Draft({**kept, path: value})
 
     def without(self, path: str) -> Draft:
@@ -199,13 +206,15 @@ def find(draft: Draft, path: str) -> Field:
 def data_fields(draft: Draft) -> list[Field]:
     """Return the settings about data, the file first."""
     known = {entry.path: entry for entry in fields(draft)}
-    return [known[path] for path in DATA]
+    card = TASKS.get(str(draft.get("task.name")))
+    return [known[path] for path in (*DATA, *(f"task.{role}" for role in (card.roles if card else ())))]
 
 
 def setting_fields(draft: Draft) -> list[Field]:
     """Return the other settings: the strategy's own first, then training."""
-    tables = ("strategy", "training", "evaluation", "seed", "name", "checkpoint", "hardware", "backbone")
-    others = [entry for entry in fields(draft) if entry.path not in (*DATA, *CHOICES)]
+    tables = ("strategy", "task", "training", "evaluation", "seed", "name", "checkpoint", "hardware", "backbone")
+    shown = {*CHOICES, *(entry.path for entry in data_fields(draft))}
+    others = [entry for entry in fields(draft) if entry.path not in shown]
     return sorted(others, key=lambda entry: tables.index(entry.path.partition(".")[0]))
 
 
@@ -233,17 +242,18 @@ def _values(draft: Draft) -> dict[str, Any]:
 
 def _infos(model: type[BaseModel], prefix: str, draft: Draft) -> Iterator[tuple[str, Any]]:
     for key, info in model.model_fields.items():
-        part = _strategy(draft) if prefix + key == "strategy" else info.annotation
+        part = _table(draft, key) if not prefix and key in TABLES else info.annotation
         if isinstance(part, type) and issubclass(part, BaseModel):
             yield from _infos(part, f"{prefix}{key}.", draft)
         else:
             yield prefix + key, info
 
 
-def _strategy(draft: Draft) -> type[BaseModel]:
-    """Return the table of the strategy chosen."""
-    parts: tuple[type[BaseModel], ...] = get_args(get_args(recipes.Strategy)[0])
-    return next((part for part in parts if part.model_fields["name"].default == draft.get("strategy.name")), parts[0])
+def _table(draft: Draft, table: str) -> type[BaseModel]:
+    """Return the table of the task or strategy chosen."""
+    kinds = TABLES[table]
+    part: type[BaseModel] = kinds.get(str(draft.get(f"{table}.name")), next(iter(kinds.values()))).Options
+    return part
 
 
 def _field(path: str, info: Any, draft: Draft, value: Any, default: Any) -> Field:
@@ -251,8 +261,8 @@ def _field(path: str, info: Any, draft: Draft, value: Any, default: Any) -> Fiel
     literals = tuple(str(word) for option in options if get_origin(option) is Literal for word in get_args(option))
     if path == "evaluation.metric":
         literals = tuple(TASKS[draft.get("task.name") or next(iter(TASKS))].metrics)
-    if path == "strategy.name":
-        literals = tuple(STRATEGIES)
+    if path in ("task.name", "strategy.name"):
+        literals = tuple(TABLES[path.partition(".")[0]])
     kind = (
         "choice" if literals else "path" if path in PATHS else "number" if {int, float} & set(options) else "text"
     )  # fmt: skip

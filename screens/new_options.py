@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from screens.new_form import Draft, Field
-from screens.new_paths import backbone_problem, card_problem, completions, data_problem, known_data
+from screens.new_paths import backbone_problem, completions, data_problem, known_data
 from screens.rows import short_name
 from screens.widgets.form import Entry
 from screens.widgets.picker import Option
 from store.runs import Run
-from workbench.catalog import STRATEGIES, TASKS, BackboneCard
+from workbench.catalog import STRATEGIES, TASKS, BackboneCard, why_unusable
 from workbench.errors import WorkbenchError
 from workbench.text import plain, quantity, size
 
@@ -30,9 +30,9 @@ def strategy_options(long: bool) -> list[Option]:
 
 def backbone_options(cards: Sequence[BackboneCard], draft: Draft) -> list[Option]:
     """Return the backbones on this box and the one typed in; what cannot be used says why."""
-    chosen, strategy = str(draft.get("backbone.name")), str(draft.get("strategy.name"))
+    chosen, task, strategy = (str(draft.get(f"{table}.name")) for table in ("backbone", "task", "strategy"))
     options = [
-        Option(card.name, plain(card.title), _card_words(card), card_problem(card, strategy)) for card in cards
+        Option(card.name, plain(card.title), _card_words(card), why_unusable(card, task, strategy)) for card in cards
     ]  # fmt: skip
     if all(card.name != chosen for card in cards):
         options.insert(0, Option(chosen, short_name(chosen), "typed in" if "size:" not in chosen else "no weights"))
@@ -94,5 +94,5 @@ def wrong(draft: Draft, path: str, typed: str) -> str:
     if not typed.strip():
         return ""
     if path == "backbone.name":
-        return backbone_problem(typed, str(draft.get("strategy.name")))
+        return backbone_problem(typed, str(draft.get("task.name")), str(draft.get("strategy.name")))
     return data_problem(typed) if path in ("data.train", "data.validation") else ""

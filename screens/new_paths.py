@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
-from workbench.catalog import STARTERS, BackboneCard, describe_backbone
+from workbench.catalog import STARTERS, describe_backbone, why_unusable
 from workbench.data.sources import FORMATS, kind_of, locate
 from workbench.errors import WorkbenchError
 
@@ -76,22 +76,17 @@ def data_problem(typed: str) -> str:
     return ""
 
 
-def backbone_problem(typed: str, strategy: str) -> str:
-    """Return why a folder, Hub id or size cannot be the backbone of this strategy, or nothing."""
+def backbone_problem(typed: str, task: str, strategy: str) -> str:
+    """Return why a folder, Hub id or size cannot be the backbone of this task and strategy, or nothing."""
     text = typed.strip()
     try:
         if text.startswith(("/", ".", "~")) or Path(text).is_dir():
             folder = Path(text).expanduser()
             if not folder.is_dir():
                 return "there is no such folder"
-            return card_problem(describe_backbone(folder, text, folder.name, "folder"), strategy)
+            return why_unusable(describe_backbone(folder, text, folder.name, "folder"), task, strategy)
     except (OSError, RuntimeError, ValueError) as error:
         return str(error)
     if text.startswith("size:") or _HUB_ID.fullmatch(text):
         return ""
     return "neither a folder nor a Hub id such as google-bert/bert-base-uncased"
-
-
-def card_problem(card: BackboneCard, strategy: str) -> str:
-    """Return why a backbone cannot be used: from scratch only its architecture is needed."""
-    return card.problem if card.architecture == "?" or strategy != "scratch" else ""

@@ -81,7 +81,8 @@ def _facts(plan: Plan) -> list[str]:
         most = "up to " if recipe and recipe.backbone.name.startswith("size:") else ""
         words = f"{most}{quantity(report.parameters)}{random} weights"
         lines.append(f"{words}, {size(report.parameters * _ADAM_BYTES)} with gradients and optimiser")
-    lines.append(f"text ▸ {report.text}   label ▸ {report.label} ({label_words(report.labels)})")
+    lines.append("   ".join(f"{role} ▸ {column}" for role, column in report.chosen.items()))
+    lines += [f"labels: {label_words(report.labels)}"] if report.labels else []
     return lines
 
 

@@ -40,6 +40,7 @@ from screens.widgets.told import Told
 from store import predictions
 from store.connection import read_store
 from store.runs import Run
+from workbench.answers import asked
 from workbench.errors import WorkbenchError
 from workbench.text import plain, plural
 
@@ -252,7 +253,8 @@ class TryScreen(PlaceScreen):
     def find_example(self, set_id: str) -> None:
         """Take any example of an evaluation set."""
         with read_store(self.feed.home.store) as store:
-            self.post_message(self.Example(predictions.random_example(store, set_id)))
+            found = predictions.random_example(store, set_id)
+            self.post_message(self.Example(found and (asked(found[0]), found[1])))
 
     @on(Example)
     def ask_example(self, event: Example) -> None:

@@ -18,7 +18,12 @@ class Answering(Protocol):
     """What is needed of the client of the inference host."""
 
     def answer(
-        self, run: Run, texts: Sequence[str], *, timeout: float = 120, cancelled: Callable[[], bool] = ...
+        self,
+        run: Run,
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        timeout: float = 120,
+        cancelled: Callable[[], bool] = ...,
     ) -> Sequence[Any]: ...
 
     def close(self) -> None: ...
@@ -84,7 +89,7 @@ class Asker:
             if self._client is None:
                 self._client = open_client(self.home)
             self.post(Loading(question, run.id, run.id not in self._met))
-            answer = self._client.answer(run, [text], cancelled=cancelled)[0]
+            answer = self._client.answer(run, [{"text": text}], cancelled=cancelled)[0]
             self._met.add(run.id)
             return Answered(question, run.id, answer.output, answer.ms, answer.step)
         except WorkbenchError as error:

@@ -13,13 +13,13 @@ from store.connection import Store
 
 @dataclass(frozen=True)
 class Prediction:
-    """One answer. `output` is the task's whole answer; `score` the probability or score of `pred`."""
+    """One answer to `input`, field → value. `output` is the task's whole answer; `score` that of `pred`."""
 
     run_id: int
     step: int
     set_id: str
     idx: int
-    input: str
+    input: dict[str, Any]
     gold: str | None
     pred: str
     score: float | None
@@ -29,7 +29,7 @@ class Prediction:
 
 
 def add_examples(connection: sqlite3.Connection, set_id: str, rows: Sequence[tuple[int, str, str | None]]) -> None:
-    """Store the examples (index, input, gold) of an evaluation set once; a set is named by its content."""
+    """Store the examples (index, fields as JSON, gold) of an evaluation set once; a set is named by its content."""
     connection.executemany("INSERT OR IGNORE INTO eval_example VALUES(?,?,?,?)", [(set_id, *row) for row in rows])
 
 
@@ -65,7 +65,12 @@ def listing(
     )
     columns = [field.name for field in fields(Prediction)]
     decoded = [
-        {**dict(zip(columns, row, strict=True)), "correct": _truth(row["correct"]), "output": json.loads(row["output"])}
+        {
+            **dict(zip(columns, row, strict=True)),
+            "correct": _truth(row["correct"]),
+            "input": json.loads(row["input"]),
+            "output": json.loads(row["output"]),
+        }
         for row in rows
     ]
     return [Prediction(**values) for values in decoded]
@@ -89,7 +94,13 @@ def correctness(store: Store, run_id: int, set_id: str) -> dict[int, bool]:
     return {row["idx"]: bool(row["correct"]) for row in rows}
 
 
-def random_example(store: Store, set_id: str) -> tuple[str, str | None] | None:
-    """Return the input and the right answer of any example of an evaluation set, or None where it has none."""
+def random_example(store: Store, set_id: str) -> tuple[dict[str, Any], str | None] | None:
+    """Return the fields and the right answer of any example of an evaluation set, or None where it has none."""
     row = store.first("SELECT input, gold FROM eval_example WHERE set_id=? ORDER BY random() LIMIT 1", (set_id,))
-    return (row["input"], row["gold"]) if row else None
+    return (json.loads(row["input"]), row["gold"]) if row else None
+
+
+def fields_of(store: Store, set_id: str | None) -> list[str]:
+    """Return the names of the fields that the examples of an evaluation set are asked with; none where it is new."""
+    row = store.first("SELECT input FROM eval_example WHERE set_id=? LIMIT 1", (set_id,))
+    return list(json.loads(row["input"])) if row else []

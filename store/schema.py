@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from sqlite_utils.migrations import Migrations
 
 APPLICATION_ID = 0x77626E63
-VERSION = 1
+VERSION = 2
 
 _FIRST = (
     """CREATE TABLE run(
@@ -82,6 +82,11 @@ def _migrations() -> Migrations:
     def first(db: Database) -> None:
         for statement in _FIRST:
             db.execute(statement)
+
+    @migrations()
+    def fields_of_examples(db: Database) -> None:
+        """An example is asked with fields, of which a text was the only one."""
+        db.execute("UPDATE eval_example SET input=json_object('text', input)")
 
     return migrations
 

@@ -18,8 +18,48 @@ GOOD = (
     "kind of good",
 )
 BAD = ("a bad day", "what a bad film this was", "bad", "so bad, so cold and so very rude to all of us", "kind of bad")
-ARCHITECTURES = ("bert", "distilbert", "roberta", "albert", "gpt2", "llama")
 VOCABULARY = 300
+_ENCODER = {
+    "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32,
+    "max_position_embeddings": 66,
+}  # fmt: skip
+_PAIRED = {
+    "d_model": 16, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32, "max_position_embeddings": 66,
+    "eos_token_id": 3, "forced_eos_token_id": None,
+}  # fmt: skip
+_DECODER = _ENCODER | {"num_key_value_heads": 2, "bos_token_id": 2, "eos_token_id": 3}
+SHAPES: dict[str, dict[str, Any]] = {
+    "bert": _ENCODER,
+    "distilbert": {"dim": 16, "hidden_dim": 32, "n_layers": 2, "n_heads": 2, "max_position_embeddings": 66},
+    "roberta": _ENCODER,
+    "deberta-v2": _ENCODER | {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "type_vocab_size": 0},
+    "modernbert": _ENCODER
+    | {"global_attn_every_n_layers": 2, "local_attention": 16, "cls_token_id": 2, "sep_token_id": 3,
+       "bos_token_id": 2, "eos_token_id": 3},
+    "electra": _ENCODER | {"embedding_size": 16},
+    "mpnet": _ENCODER,
+    "albert": _ENCODER | {"embedding_size": 16},
+    "gpt2": {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 66, "bos_token_id": 2, "eos_token_id": 3},
+    "llama": _DECODER,
+    "qwen2": _DECODER,
+    "gemma": _DECODER | {"head_dim": 8},
+    "t5": {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 2, "decoder_start_token_id": 0,
+           "eos_token_id": 3},
+    "bart": _PAIRED | {"decoder_start_token_id": 2, "bos_token_id": 2},
+    "marian": _PAIRED | {"decoder_start_token_id": 0, "decoder_vocab_size": VOCABULARY},
+}  # fmt: skip
+"""Each architecture as small as it goes: two layers, and the special tokens of `tiny_tokenizer`."""
+
+ARCHITECTURES = tuple(SHAPES)
+TWO_SIDED = ("bert", "electra", "albert")
+"""Architectures that are told which of two texts a token is of."""
+
+DROPOUTS = (
+    *("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout", "activation_dropout"),
+    *("dropout_rate", "resid_pdrop", "embd_pdrop", "attn_pdrop", "embedding_dropout", "mlp_dropout"),
+    *("classifier_dropout", "classifier_dropout_prob", "seq_classif_dropout", "summary_first_dropout"),
+)
 
 
 def toy_rows(count: int) -> list[dict[str, Any]]:
@@ -38,42 +78,33 @@ def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> Path:
     return path
 
 
-def tiny_tokenizer(texts: Sequence[str] = (*GOOD, *BAD)) -> PreTrainedTokenizerBase:
-    """Return a byte-level tokenizer: it has a piece for every text."""
+def tiny_tokenizer(texts: Sequence[str] = (*GOOD, *BAD), *, types: bool = True) -> PreTrainedTokenizerBase:
+    """Return a byte-level tokenizer: it has a piece for every text; with `types` it tells a second text apart."""
     from workbench.training.model import train_tokenizer
 
-    return train_tokenizer(texts, VOCABULARY)
+    return train_tokenizer(texts, VOCABULARY, types=types)
 
 
-def tiny_model(kind: str, labels: int = 2, **options: Any) -> PreTrainedModel:
-    """Return a classifier of one of ARCHITECTURES with two layers, random weights and no dropout."""
+def tiny_model(
+    kind: str, labels: int = 2, auto: str = "AutoModelForSequenceClassification", **options: Any
+) -> PreTrainedModel:
+    """Return a model of one of ARCHITECTURES with a head, random weights and no dropout."""
     import torch
-    from transformers import AutoConfig, AutoModelForSequenceClassification
+    import transformers
 
-    shape: dict[str, Any] = {
-        "vocab_size": VOCABULARY, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
-        "intermediate_size": 32, "max_position_embeddings": 66, "hidden_dropout_prob": 0.0,
-        "attention_probs_dropout_prob": 0.0, "pad_token_id": 0,
-    }  # fmt: skip
-    if kind == "distilbert":
-        shape |= {"dim": 16, "hidden_dim": 32, "n_layers": 2, "n_heads": 2, "dropout": 0.0, "attention_dropout": 0.0}
-        shape["seq_classif_dropout"] = 0.0
-    if kind == "gpt2":
-        shape |= {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 66}
-        shape |= dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop", "summary_first_dropout"), 0.0)
-    if kind == "llama":
-        shape |= {"num_key_value_heads": 2}
-    if kind == "albert":
-        shape |= {"embedding_size": 16, "classifier_dropout_prob": 0.0}
-    config = AutoConfig.for_model(kind, **(shape | {"num_labels": labels} | options))
+    shape = SHAPES[kind] | {"vocab_size": VOCABULARY, "pad_token_id": 0, "num_labels": labels} | options
+    config = transformers.AutoConfig.for_model(kind, **shape)
+    for name in DROPOUTS:
+        if getattr(config, name, None) is not None:
+            setattr(config, name, 0.0)
     torch.manual_seed(0)
-    return AutoModelForSequenceClassification.from_config(config)
+    model: PreTrainedModel = getattr(transformers, auto).from_config(config)
+    return model
 
 
 def tiny_backbone(folder: Path, kind: str = "bert", **options: Any) -> Path:
     """Write a tokenizer and a model without a task's head, as the Hub has them; return the folder."""
-    model, tokenizer = tiny_model(kind, **options), tiny_tokenizer()
-    model.config.pad_token_id = tokenizer.pad_token_id
-    model.base_model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    model = tiny_model(kind, auto="AutoModel", **options)
+    model.save_pretrained(folder)
+    tiny_tokenizer(types=kind in TWO_SIDED).save_pretrained(folder)
     return folder

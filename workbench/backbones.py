@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from workbench.catalog import cached_snapshot, describe_backbone
+from workbench.catalog import BackboneCard, cached_snapshot, describe_backbone, why_unusable
 from workbench.errors import WorkbenchError
 from workbench.recipe import Recipe
 
@@ -24,15 +24,18 @@ def find_backbone(recipe: Recipe) -> Path:
     if not folder.is_dir():
         raise WorkbenchError("there is no such folder", where=f"backbone.name: {name}")
     card = describe_backbone(folder, name, folder.name, "")
-    if card.architecture == "?":
-        raise WorkbenchError(card.problem, where=f"backbone.name: {name}", hint="Name a model folder or a Hub id.")
-    if card.problem and recipe.strategy.name != "scratch":
-        raise WorkbenchError(
-            card.problem,
-            where=f"backbone.name: {name}",
-            hint="Weights are needed as safetensors; strategy scratch needs only the configuration.",
-        )
+    problem = why_unusable(card, recipe.task.name, recipe.strategy.name)
+    if problem:
+        raise WorkbenchError(problem, where=f"backbone.name: {name}", hint=_hint(card, problem, recipe))
     return folder
+
+
+def _hint(card: BackboneCard, problem: str, recipe: Recipe) -> str:
+    if card.architecture == "?":
+        return "Name a model folder or a Hub id."
+    if problem == card.problem:
+        return "Weights are needed as safetensors; strategy scratch needs only the configuration."
+    return f"Pick another backbone for {recipe.task.name}: the New screen shows which can do it."
 
 
 def _fetch(name: str, revision: str | None) -> Path:

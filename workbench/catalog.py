@@ -10,28 +10,13 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
-
-@dataclass(frozen=True)
-class TaskCard:
-    """`metrics` maps each metric to its goal, `max` or `min`; `goal` is the one that picks the best model."""
-
-    title: str
-    help: str
-    columns: dict[str, tuple[str, ...]]
-    """Column that the task needs → names it usually goes by."""
-    metrics: dict[str, str]
-    goal: str
-
-
-@dataclass(frozen=True)
-class StrategyCard:
-    title: str
-    help: str
+from workbench import strategies, tasks
+from workbench.abilities import why_unable
 
 
 @dataclass(frozen=True)
 class Size:
-    """A small BERT architecture (the sizes of Turc et al. 2019)."""
+    """A small architecture (the sizes of Turc et al. 2019 for BERT): as many layers for each side that it has."""
 
     layers: int
     hidden: int
@@ -57,36 +42,8 @@ class BackboneCard:
     problem: str = ""
 
 
-_CLASSIFICATION_COLUMNS = {
-    "text": ("text", "sentence", "review", "content", "comment", "title", "question", "input"),
-    "label": ("label", "labels", "coarse_label", "category", "class", "sentiment", "target"),
-}
-_CLASSIFICATION_METRICS = {"accuracy": "max", "macro_f1": "max", "weighted_f1": "max", "mcc": "max", "loss": "min"}
-
-TASKS: dict[str, TaskCard] = {
-    "sentiment": TaskCard(
-        "sentiment",
-        "how a text feels: one of a few labels, such as negative and positive",
-        _CLASSIFICATION_COLUMNS,
-        _CLASSIFICATION_METRICS,
-        "accuracy",
-    ),
-    "text-classification": TaskCard(
-        "text classification",
-        "one label of several for each text",
-        _CLASSIFICATION_COLUMNS,
-        _CLASSIFICATION_METRICS,
-        "accuracy",
-    ),
-}
-
-STRATEGIES: dict[str, StrategyCard] = {
-    "full": StrategyCard("full fine-tuning", "every weight learns from the first step"),
-    "gradual": StrategyCard(
-        "step-wise (gradual unfreezing)", "head first, then layers from the top: against overfitting"
-    ),
-    "scratch": StrategyCard("from scratch", "the architecture with random weights: no pretraining at all"),
-}
+TASKS = {name: task.card for name, task in tasks.TASKS.items()}
+STRATEGIES = {name: strategy.card for name, strategy in strategies.STRATEGIES.items()}
 
 SIZES: dict[str, Size] = {
     "tiny": Size(layers=2, hidden=128, heads=2),
@@ -94,13 +51,22 @@ SIZES: dict[str, Size] = {
     "small": Size(layers=4, hidden=512, heads=8),
 }
 
-STARTERS = ("sentiment",)
+STARTERS = tuple(
+    sorted(folder.name for folder in (Path(__file__).parent / "starter").glob("*") if any(folder.glob("train.*")))
+)
+"""The data sets that ship with the workbench."""
 
 
-def goal_of(metric: str) -> str:
-    """Return whether larger (`max`) or smaller (`min`) is better; `eval/` in front is left out."""
-    name = metric.removeprefix("eval/")
-    return next((card.metrics[name] for card in TASKS.values() if name in card.metrics), "max")
+def why_unusable(card: BackboneCard, task: str, strategy: str) -> str:
+    """Return why a backbone cannot be used for a task by a strategy, or nothing where it can."""
+    if card.architecture == "?":
+        return card.problem
+    if not card.name.startswith("size:") and task in tasks.TASKS:
+        unable = why_unable(tasks.TASKS[task].auto, card.architecture)
+        if unable:
+            return unable
+    # Without pretrained weights only the architecture is needed.
+    return card.problem if strategy not in STRATEGIES or STRATEGIES[strategy].pretrained else ""
 
 
 def backbones(folders: tuple[Path, ...] = ()) -> list[BackboneCard]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.making import toy_rows, write_jsonl
+from workbench.data.features import Example
 from workbench.data.prepare import Prepared, prepare
 from workbench.errors import WorkbenchError
 from workbench.recipe import parse
@@ -24,6 +25,10 @@ def prepared(
     return prepare(made, folder / "cache")
 
 
+def texts_of(examples: list[Example]) -> set[str]:
+    return {example.fields["text"] for example in examples}
+
+
 def refused(folder: Path, rows: list[dict[str, Any]], validation: list[dict[str, Any]] | None = None) -> WorkbenchError:
     with pytest.raises(WorkbenchError) as refusal:
         prepared(folder, rows, validation)
@@ -32,7 +37,7 @@ def refused(folder: Path, rows: list[dict[str, Any]], validation: list[dict[str,
 
 def test_a_label_that_training_does_not_have_is_named_with_its_row(tmp_path: Path) -> None:
     error = refused(tmp_path, toy_rows(4), [*toy_rows(2), {"text": "x", "label": "odd"}, {"text": "y", "label": "odd"}])
-    assert "'odd' (first in row 3)" in error.what
+    assert error.what.splitlines()[0] == "row 3: column 'label' holds 'odd', a label that no training row has"
     assert error.where == str(tmp_path / "validation.jsonl")
     assert "bad, good" in error.hint
 
@@ -53,10 +58,11 @@ def test_an_empty_value_is_named_with_its_row(tmp_path: Path, row: dict[str, Any
 
 
 def test_a_column_of_another_kind_is_named(tmp_path: Path) -> None:
-    numbers = [{"text": number, "label": "a"} for number in range(3)]
+    numbers = [{"text": number, "label": number} for number in range(3)]
     assert "column 'text' holds int, not text" in refused(tmp_path / "1", numbers).what
     lists = [{"text": "x", "label": ["a", "b"]} for _ in range(3)]
-    assert "column 'label' holds list, not one label" in refused(tmp_path / "2", lists).what
+    error = refused(tmp_path / "2", lists)
+    assert (error.what, "multi-label" in error.hint) == ("column 'label' holds list, not one label", True)
 
 
 def test_one_label_is_too_few(tmp_path: Path) -> None:
@@ -69,29 +75,29 @@ def test_labels_txt_names_the_numbers(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("bad\ngood\n", encoding="utf-8")
     numbered = [{"text": f"{n}", "label": n % 2} for n in range(4)]
     data = prepared(tmp_path, numbered, [{"text": "x", "label": "good"}, {"text": "y", "label": 0}])
-    assert data.task.describe() == {"labels": ["bad", "good"]}
-    assert (data.train.gold, data.validation.gold) == ([0, 1, 0, 1], [1, 0])
+    assert data.task.learned["labels"] == ["bad", "good"]
+    assert [[each.gold for each in part] for part in (data.train, data.validation)] == [[0, 1, 0, 1], [1, 0]]
     assert "labels.txt beside the data names the labels" in data.notes
 
 
 def test_labels_txt_that_does_not_fit_is_not_used(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("only one\n", encoding="utf-8")
     data = prepared(tmp_path, [{"text": "x", "label": 0}, {"text": "y", "label": 1}], [{"text": "z", "label": 1}])
-    assert data.task.describe() == {"labels": ["0", "1"]}
+    assert data.task.learned["labels"] == ["0", "1"]
     assert "labels.txt beside the data does not fit the labels and is not used" in data.notes
 
 
 def test_without_a_validation_file_a_share_is_set_aside(tmp_path: Path) -> None:
     data = prepared(tmp_path, toy_rows(40), validation_share=0.25)
-    assert (len(data.train.texts), len(data.validation.texts)) == (30, 10)
-    assert {*data.train.texts, *data.validation.texts} == {row["text"] for row in toy_rows(40)}
+    assert (len(data.train), len(data.validation)) == (30, 10)
+    assert texts_of(data.train) | texts_of(data.validation) == {row["text"] for row in toy_rows(40)}
     assert "10 of 40 rows are set aside for evaluation" in data.notes
 
 
 def test_fewer_rows_leave_the_evaluation_set_as_it_is(tmp_path: Path) -> None:
     all_rows, few = prepared(tmp_path, toy_rows(40)), prepared(tmp_path, toy_rows(40), rows=5)
-    assert len(few.train.texts) == 5
-    assert set(few.train.texts) <= set(all_rows.train.texts)
+    assert len(few.train) == 5
+    assert texts_of(few.train) <= texts_of(all_rows.train)
     assert few.validation == all_rows.validation
     assert few.eval_set == all_rows.eval_set
     asked = prepared(tmp_path, toy_rows(40), rows=500)
@@ -109,7 +115,7 @@ def test_an_evaluation_set_is_named_by_its_content(tmp_path: Path) -> None:
 
 def test_texts_that_stand_in_both_sets_are_told(tmp_path: Path) -> None:
     data = prepared(tmp_path, toy_rows(10), toy_rows(4))
-    assert "4 evaluation texts stand in the training rows too: the scores flatter" in data.notes
+    assert "4 evaluation rows stand in the training rows too: the scores flatter" in data.notes
 
 
 def test_a_lone_row_cannot_be_split(tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from workbench.catalog import TASKS
 from workbench.data.columns import choose_columns
-from workbench.data.sources import locate, read, values_of
+from workbench.data.sources import locate, values_of
+from workbench.data.sources import read_file as read
 from workbench.errors import WorkbenchError
 
 ROWS = [
@@ -126,7 +128,7 @@ def test_a_starter_set_is_there_and_another_is_not() -> None:
 
 
 def choose(columns: list[str], text: str | None = None, label: str | None = None) -> dict[str, str]:
-    return choose_columns("sentiment", {"text": text, "label": label}, columns, "file.csv")
+    return choose_columns(TASKS["sentiment"].roles, {"text": text, "label": label}, columns, "file.csv")
 
 
 def test_columns_are_found_by_their_usual_names() -> None:

@@ -17,6 +17,7 @@ from store import predictions
 from store.connection import read_store
 from store.predictions import Prediction
 from tests.conftest import Finished
+from tests.making import write_jsonl
 from workbench.errors import WorkbenchError
 from workbench.inference.client import Client
 
@@ -52,7 +53,7 @@ def test_a_module_beside_the_person_is_not_run(
     monkeypatch.chdir(tmp_path)
     fresh = Client(finished.home)
     try:
-        assert len(fresh.answer(finished.run, ["a good day"])) == 1
+        assert len(fresh.answer(finished.run, [{"text": "a good day"}])) == 1
     finally:
         fresh.close()
 
@@ -64,7 +65,7 @@ def test_alone_each_answer_is_the_same(finished: Finished, client: Client, store
 
 
 def test_an_answer_says_what_the_model_read(finished: Finished, client: Client) -> None:
-    (answer,) = client.answer(finished.run, ["a good day"])
+    (answer,) = client.answer(finished.run, [{"text": "a good day"}])
     assert answer.output["tokens"] == len(answer.output["pieces"]) > 2
     assert (answer.output["pieces"][0], answer.output["pieces"][-1]) == ("[CLS]", "[SEP]")
     assert answer.ms > 0
@@ -72,20 +73,43 @@ def test_an_answer_says_what_the_model_read(finished: Finished, client: Client) 
 
 def test_strange_texts_have_answers(finished: Finished, client: Client) -> None:
     texts = ["", " ", "\n", "\x00", "\ud800", "good " * 5000, "🦊" * 100]
-    assert len(client.answer(finished.run, texts)) == len(texts)
+    assert len(client.answer(finished.run, [{"text": text} for text in texts])) == len(texts)
+
+
+def test_a_row_that_cannot_be_asked_is_named(finished: Finished, client: Client) -> None:
+    with pytest.raises(WorkbenchError, match="row 2: text holds int, not text"):
+        client.answer(finished.run, [{"text": "x"}, {"text": 3}])
+
+
+def test_the_rows_of_a_file_are_answered_as_in_evaluation(
+    finished: Finished, client: Client, stored: list[Prediction], tmp_path: Path
+) -> None:
+    rows = [{"label": each.gold, "text": each.input["text"], "other": 1} for each in stored]
+    (asked, answers, of), *more = client.answer_file(finished.run, str(write_jsonl(tmp_path / "a.jsonl", rows)))
+    assert (len(asked), of, more) == (21, 21, [])
+    assert [(each.pred, each.score, each.loss, each.correct) for each in answers] == [
+        (each.pred, each.score, each.loss, each.correct) for each in stored
+    ]
+
+
+def test_the_model_as_it_was_before_training_can_be_asked(finished: Finished, client: Client) -> None:
+    row = {"text": "a good day"}
+    (base,), (trained,) = client.answer(finished.run, [row], base=True), client.answer(finished.run, [row])
+    assert (base.step, trained.step) == (0, finished.run.best_step)
+    assert base.output["scores"] != trained.output["scores"]
 
 
 def test_a_run_without_a_model_is_told_and_the_host_goes_on(finished: Finished, client: Client) -> None:
     with pytest.raises(WorkbenchError, match="no model to ask yet") as refusal:
-        client.answer(dataclasses.replace(finished.run, uid="NOSUCHRUN", id=7), ["x"])
+        client.answer(dataclasses.replace(finished.run, uid="NOSUCHRUN", id=7), [{"text": "x"}])
     assert refusal.value.where.startswith("run #7")
-    assert client.answer(finished.run, ["x"])
+    assert client.answer(finished.run, [{"text": "x"}])
 
 
 def test_an_ask_that_is_cancelled_ends_the_host(finished: Finished) -> None:
     impatient = Client(finished.home)
     with pytest.raises(WorkbenchError, match="cancelled"):
-        impatient.answer(finished.run, ["x"], cancelled=lambda: True)
+        impatient.answer(finished.run, [{"text": "x"}], cancelled=lambda: True)
     assert hosts(os.getpid(), kept=1) == 1
 
 
@@ -100,7 +124,7 @@ home = Home(Path(sys.argv[1]))
 with read_store(home.store) as store:
     run = runs.listing(store)[0]
 client = Client(home)
-client.answer(run, ["x"])
+client.answer(run, [{"text": "x"}])
 print(client._host.pid, flush=True)
 sys.stdin.read()
 """

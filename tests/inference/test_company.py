@@ -9,12 +9,15 @@ import pytest
 
 from tests.making import tiny_model, tiny_tokenizer
 from workbench.data.encoding import encode
+from workbench.data.features import Feature
 from workbench.inference.scoring import score
+from workbench.tasks.text_classification import TextClassification
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 LIMIT = 64
+TASK = TextClassification(TextClassification.Options(), {"labels": ["bad", "good"]})
 KINDS = ("bert", "gpt2")
 ENCODED = [[2, *range(5, 5 + length), 3] for length in (0, 1, 5, 6, 7, 14, 15, 30, 62, 1, 5, 6, 13, 21)]
 
@@ -25,7 +28,8 @@ def model(request: pytest.FixtureRequest) -> PreTrainedModel:
 
 
 def logits_of(model: PreTrainedModel, texts: list[list[int]]) -> list[list[float]]:
-    return score(model, texts, 0, LIMIT)
+    features = [Feature(number, ids) for number, ids in enumerate(texts)]
+    return score(TASK, model, tiny_tokenizer(), features, LIMIT)
 
 
 def test_alone_or_in_company_a_text_has_the_same_logits(model: PreTrainedModel) -> None:
@@ -69,7 +73,7 @@ def test_a_text_without_tokens_can_be_asked_about(model: PreTrainedModel) -> Non
 
     bare = tiny_tokenizer()
     bare.backend_tokenizer.post_processor = TemplateProcessing(single="$A", pair="$A $B", special_tokens=[])
-    encoded = encode(bare, ["", "good", "\ud800"], LIMIT)
+    encoded = [each.ids for each in encode(bare, ["", "good", "\ud800"], LIMIT)]
     assert [len(ids) > 0 for ids in encoded] == [True, True, True]
     assert encoded[0] == [bare.pad_token_id]
     assert len(logits_of(model, encoded)) == 3
@@ -78,5 +82,6 @@ def test_a_text_without_tokens_can_be_asked_about(model: PreTrainedModel) -> Non
 def test_a_text_is_cut_at_the_longest_input() -> None:
     tokenizer = tiny_tokenizer()
     long = encode(tokenizer, ["good " * 500, "x"], 12)
-    assert [len(ids) for ids in long] == [12, len(encode(tokenizer, ["x"], 12)[0])]
-    assert long[0][-1] == tokenizer.sep_token_id
+    assert [len(each.ids) for each in long] == [12, len(encode(tokenizer, ["x"], 12)[0].ids)]
+    assert [each.whole for each in long] == [len(encode(tokenizer, ["good " * 500], None)[0].ids), len(long[1].ids)]
+    assert long[0].ids[-1] == tokenizer.sep_token_id

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +25,8 @@ def add_predictions(home: Home) -> None:
     rng = random.Random(7)
     with open_store(home.store) as store:
         examples = [
-            (index, f"text {index} of a film", "positive" if index % 2 else "negative") for index in range(EXAMPLES)
+            (index, json.dumps({"text": f"text {index} of a film"}), "positive" if index % 2 else "negative")
+            for index in range(EXAMPLES)
         ]
         with store.write() as connection:
             predictions.add_examples(connection, "set1", examples)
@@ -44,7 +46,7 @@ def add_predictions(home: Home) -> None:
 def report(**changes: Any) -> Report:
     """Return what the child would say of the starter set."""
     values: dict[str, Any] = {
-        "rows": 739, "validation_rows": 164, "columns": ["text", "label"], "text": "text", "label": "label",
+        "rows": 739, "validation_rows": 164, "columns": ["text", "label"], "chosen": {"text": "text", "label": "label"},
         "labels": {"negative": 370, "positive": 369}, "updates": 141, "evaluation_every": 11,
         "preview": [("a wonderful trip", "positive"), ("a boring boat trip", "negative")],
         "parameters": 1_420_000, "notes": ["75 evaluation texts stand in the training rows too"],
@@ -66,7 +68,7 @@ class FakeClient:
     def answer(
         self,
         run: Run,
-        texts: Sequence[str],
+        rows: Sequence[Mapping[str, Any]],
         *,
         timeout: float = 120,
         cancelled: Callable[[], bool] = lambda: False,
@@ -77,8 +79,9 @@ class FakeClient:
                 raise WorkbenchError("cancelled")
         if self.problem:
             raise WorkbenchError(self.problem, hint="Pick another run.")
-        self.asked.append((run.id, texts[0]))
-        return [Answer(run.id, run.best_step or 0, self._output(run, text), 11.4) for text in texts]
+        self.asked.append((run.id, rows[0]["text"]))
+        outputs = [self._output(run, row["text"]) for row in rows]
+        return [Answer(run.id, run.best_step or 0, each["label"], 0.5, each, 11.4) for each in outputs]
 
     def _output(self, run: Run, text: str) -> dict[str, Any]:
         scores = self.scores(run, text)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -165,7 +166,7 @@ async def test_hostile_texts_labels_and_names_are_shown_as_typed(
     client.scores = lambda run, text: {HOSTILE: 0.4, "[b]": 0.6}
     with open_store(judged.store) as store, store.write() as connection:
         connection.execute("UPDATE run SET name=?", (HOSTILE,))
-        connection.execute("UPDATE eval_example SET input=?, gold=?", (HOSTILE, HOSTILE))
+        connection.execute("UPDATE eval_example SET input=?, gold=?", (json.dumps({"text": HOSTILE}), HOSTILE))
     async with opened(judged, size, "5", "escape", "r") as (app, pilot):
         await look(app, pilot)
         await look(app, pilot)

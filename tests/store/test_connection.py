@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from store import predictions
 from store.connection import Store, StoreError, is_current, open_store, prepare, prepare_apart, read_store
-from store.schema import APPLICATION_ID, VERSION
+from store.schema import APPLICATION_ID, VERSION, _migrations
 from tests.store.support import add_run, get
 
 ROUNDS = 6
@@ -37,7 +38,7 @@ def test_eight_processes_make_a_fresh_store_at_once(tmp_path: Path, made: Path) 
         assert schema(file) == schema(made)
         with open_store(file) as store:
             assert store.query("PRAGMA integrity_check")[0][0] == "ok"
-            assert store.query("SELECT count(*) FROM _sqlite_migrations")[0][0] == 1
+            assert store.query("SELECT count(*) FROM _sqlite_migrations")[0][0] == VERSION
             assert add_run(store) == 1
 
 
@@ -53,6 +54,21 @@ def test_making_it_again_changes_nothing(store: Store, path: Path) -> None:
     prepare(path)
     assert store.connection.execute("PRAGMA schema_version").fetchone()[0] == before
     assert len(store.query("SELECT 1 FROM run")) == 1
+
+
+def test_a_store_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:
+    from sqlite_utils import Database
+
+    path = tmp_path / "workbench.db"
+    connection = sqlite3.connect(path, isolation_level=None)
+    _migrations().apply(Database(connection, strict=True), stop_before="fields_of_examples")
+    connection.execute("INSERT INTO eval_example VALUES('set', 0, 'a \"text\"', 'good')")
+    connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    connection.execute("PRAGMA user_version=1")
+    connection.close()
+    prepare(path)
+    with open_store(path) as store:
+        assert predictions.random_example(store, "set") == ({"text": 'a "text"'}, "good")
 
 
 def foreign(path: Path) -> None:

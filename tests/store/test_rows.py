@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from store import checkpoints, commands, events, predictions, trials
@@ -14,9 +16,13 @@ HOSTILE = "[CLS] [/red] \x1b]0;x\x07 \u202e ‮ 中 ☃ \ud83d"[:-1]
 
 def predict(store: Store, run_id: int, step: int, rows: list[tuple[str, float, bool | None]]) -> None:
     with store.write() as connection:
-        predictions.add_examples(connection, "set", [(n, f"text {n} {HOSTILE}", "yes") for n in range(len(rows))])
+        predictions.add_examples(connection, "set", [(n, _fields(n), "yes") for n in range(len(rows))])
         answers = [(n, pred, 0.5, loss, right, {"label": pred}) for n, (pred, loss, right) in enumerate(rows)]
         predictions.replace(connection, run_id, step, "set", answers)
+
+
+def _fields(number: int) -> str:
+    return json.dumps({"text": f"text {number} {HOSTILE}"})
 
 
 def test_predictions_come_back_in_the_order_of_the_set(store: Store) -> None:
@@ -27,7 +33,7 @@ def test_predictions_come_back_in_the_order_of_the_set(store: Store) -> None:
         (0, "yes", True, 5), (1, "no", False, 5), (2, HOSTILE, None, 5),
     ]  # fmt: skip
     assert found[2].output == {"label": HOSTILE}
-    assert found[0].input == f"text 0 {HOSTILE}"
+    assert found[0].input == {"text": f"text 0 {HOSTILE}"}
     assert [each.idx for each in predictions.listing(store, run_id, by_loss=True, limit=2)] == [1, 2]
     assert [each.idx for each in predictions.listing(store, run_id, wrong=True)] == [1]
     assert predictions.correctness(store, run_id, "set") == {0: True, 1: False}
@@ -44,7 +50,7 @@ def test_new_predictions_take_the_place_of_the_earlier_ones(store: Store) -> Non
 
 def test_a_random_example_is_one_of_the_set(store: Store) -> None:
     predict(store, add_run(store), 1, [("a", 1.0, True)])
-    assert predictions.random_example(store, "set") == (f"text 0 {HOSTILE}", "yes")
+    assert predictions.random_example(store, "set") == ({"text": f"text 0 {HOSTILE}"}, "yes")
     assert predictions.random_example(store, "no such set") is None
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import pytest
 
 from tests.making import ARCHITECTURES, tiny_model
-from workbench import recipe
-from workbench.strategies import make_strategy
+from workbench.strategies import STRATEGIES, make_strategy
 from workbench.strategies.gradual import Gradual
 from workbench.strategies.groups import Group, layer_groups
 
@@ -18,7 +18,7 @@ def groups_of(count: int) -> list[Group]:
 
 
 def learning(count: int, updates: int, unfrozen_by: float) -> list[frozenset[str]]:
-    strategy = Gradual(recipe.Gradual(unfrozen_by=unfrozen_by))
+    strategy = Gradual(Gradual.Options(unfrozen_by=unfrozen_by))
     return [strategy.trainable(groups_of(count), step, updates) for step in range(updates)]
 
 
@@ -42,19 +42,22 @@ def test_gradual_opens_groups_at_even_distances() -> None:
 
 
 def test_gradual_rates_fall_from_the_head_down() -> None:
-    strategy = Gradual(recipe.Gradual(rate_decay=0.5))
+    strategy = Gradual(Gradual.Options(rate_decay=0.5))
     assert [strategy.rate(groups_of(4), number) for number in range(4)] == [0.125, 0.25, 0.5, 1.0]
 
 
-@pytest.mark.parametrize("options", [recipe.Full(), recipe.Scratch()])
-def test_full_and_scratch_let_everything_learn(options: recipe.Full | recipe.Scratch) -> None:
-    strategy, groups = make_strategy(options), groups_of(3)
+@pytest.mark.parametrize("name", ["full", "scratch"])
+def test_full_and_scratch_let_everything_learn(name: str) -> None:
+    strategy, groups = make_strategy(STRATEGIES[name].Options(name=name)), groups_of(3)
     assert strategy.trainable(groups, 0, 10) == {group.name for group in groups}
     assert [strategy.rate(groups, number) for number in range(3)] == [1.0] * 3
-    assert strategy.pretrained is (options.name == "full")
+    assert strategy.card.pretrained is (name == "full")
 
 
-@pytest.mark.parametrize("kind", ARCHITECTURES)
+CLASSIFIERS = [kind for kind in ARCHITECTURES if kind != "marian"]
+
+
+@pytest.mark.parametrize("kind", CLASSIFIERS)
 def test_each_parameter_is_in_one_group_from_the_embeddings_to_the_head(kind: str) -> None:
     model = tiny_model(kind)
     groups = layer_groups(model)
@@ -62,16 +65,16 @@ def test_each_parameter_is_in_one_group_from_the_embeddings_to_the_head(kind: st
     assert sorted(listed) == sorted(name for name, _ in model.named_parameters())
     assert sum(group.size for group in groups) == sum(parameter.numel() for parameter in model.parameters())
     layers = ["layer 0"] if kind == "albert" else ["layer 0", "layer 1"]
+    if kind in ("t5", "bart"):
+        layers = ["encoder 0", "encoder 1", "decoder 0", "decoder 1"]
     assert [group.name for group in groups] == ["embeddings", *layers, "head"]
     bottom, top = groups[0].parameters, groups[-1].parameters
-    assert all(
-        "classifier" in name or "score" in name or "pool" in name or "norm" in name or "ln_f" in name for name in top
-    )
-    assert any("classifier" in name or "score" in name for name in top)
-    assert any("embed" in name or "wte" in name for name in bottom)
+    assert all(re.search("classif|score|pool|norm|ln_f|head", name) for name in top)
+    assert any("classif" in name or "score" in name for name in top)
+    assert any("embed" in name or "wte" in name or "shared" in name for name in bottom)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in ARCHITECTURES if kind != "albert"])
+@pytest.mark.parametrize("kind", [kind for kind in CLASSIFIERS if kind not in ("albert", "t5", "bart")])
 def test_a_layer_lies_above_those_before_it(kind: str) -> None:
     """Perturbing a group changes what comes out of it and above, and nothing below."""
     import torch
@@ -87,3 +90,13 @@ def test_a_layer_lies_above_those_before_it(kind: str) -> None:
     assert torch.equal(before[0], after[0])
     assert torch.equal(before[1], after[1])
     assert not torch.equal(before[2], after[2])
+
+
+@pytest.mark.parametrize("kind", ["t5", "bart", "marian"])
+def test_a_decoder_lies_above_its_encoder(kind: str) -> None:
+    groups = {group.name: group.parameters for group in layer_groups(tiny_model(kind, auto="AutoModelForSeq2SeqLM"))}
+    assert [name for name in groups if name != "head"] == [
+        "embeddings", "encoder 0", "encoder 1", "decoder 0", "decoder 1"
+    ]  # fmt: skip
+    assert all(".encoder." in f".{name}" for name in groups["encoder 1"])
+    assert all(".decoder." in f".{name}" for name in groups["decoder 0"])

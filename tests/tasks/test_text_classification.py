@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import math
 import random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from workbench.errors import WorkbenchError
+from tests.making import tiny_tokenizer
+from workbench.data.features import Example, Feature, RowProblem
 from workbench.tasks import TASKS
-from workbench.tasks.answer import softmax
+from workbench.tasks.answer import Answer, softmax
 from workbench.tasks.text_classification import TextClassification, label_text
+
+
+def task_of(labels: list[str]) -> TextClassification:
+    return TextClassification(TextClassification.Options(), {"labels": labels})
+
+
+def learned(labels: list[Any], names: list[str] | None = None) -> TextClassification:
+    return TextClassification.learn(TextClassification.Options(), [{"label": label} for label in labels], names or [])
+
+
+def answer(task: TextClassification, logits: list[float], gold: int | None = None) -> Answer:
+    return task.answer(Example({"text": "x"}, gold), [(Feature(0, [1]), logits)])
 
 
 def fixture(seed: int) -> tuple[TextClassification, list[list[float]], list[int]]:
@@ -22,7 +36,7 @@ def fixture(seed: int) -> tuple[TextClassification, list[list[float]], list[int]
     labels = [f"label {number}" for number in range(chance.randint(2, 6))]
     rows = chance.randint(1, 60)
     logits = [[chance.gauss(0, 3) for _ in labels] for _ in range(rows)]
-    return TextClassification(labels), logits, [chance.randrange(len(labels)) for _ in range(rows)]
+    return task_of(labels), logits, [chance.randrange(len(labels)) for _ in range(rows)]
 
 
 @pytest.mark.parametrize("seed", range(25))
@@ -31,7 +45,8 @@ def test_metrics_are_those_of_scikit_learn(seed: int) -> None:
     from sklearn import metrics
 
     task, logits, gold = fixture(seed)
-    found = task.metrics([task.answer(row, right) for row, right in zip(logits, gold, strict=True)], gold)
+    answers = [answer(task, row, right) for row, right in zip(logits, gold, strict=True)]
+    found = task.metrics(answers, [Example({}, right) for right in gold])
     said = numpy.argmax(logits, axis=1)
     powers = numpy.exp(numpy.array(logits, dtype=numpy.float64))
     probabilities = powers / powers.sum(axis=1, keepdims=True)
@@ -47,29 +62,28 @@ def test_metrics_are_those_of_scikit_learn(seed: int) -> None:
 
 @given(some.lists(some.floats(-800, 800), min_size=2, max_size=8))
 def test_an_answer_is_the_most_likely_label_with_its_probability(logits: list[float]) -> None:
-    task = TextClassification([str(number) for number in range(len(logits))])
-    answer = task.answer(logits, 0)
-    assert math.isclose(math.fsum(answer.output["scores"].values()), 1, rel_tol=1e-12)
-    assert answer.score == max(answer.output["scores"].values()) == answer.output["scores"][answer.pred]
-    assert logits[int(answer.pred)] >= max(logits) - 1e-12
-    assert answer.correct is (answer.pred == "0")
-    assert answer.loss is not None
-    assert answer.loss >= 0
+    said = answer(task_of([str(number) for number in range(len(logits))]), logits, 0)
+    assert math.isclose(math.fsum(said.output["scores"].values()), 1, rel_tol=1e-12)
+    assert said.score == max(said.output["scores"].values()) == said.output["scores"][said.pred]
+    assert logits[int(said.pred)] >= max(logits) - 1e-12
+    assert said.correct is (said.pred == "0")
+    assert said.loss is not None
+    assert said.loss >= 0
 
 
 def test_softmax_survives_large_logits() -> None:
     assert softmax([1e30, 0.0]) == [1.0, 0.0]
     assert softmax([-1e30, -1e30]) == [0.5, 0.5]
-    task = TextClassification(["a", "b"])
-    assert task.answer([1e30, 0.0], 1).loss == math.inf
-    unknown = task.answer([2.0, 1.0])
+    task = task_of(["a", "b"])
+    assert answer(task, [1e30, 0.0], 1).loss == math.inf
+    unknown = answer(task, [2.0, 1.0])
     assert (unknown.loss, unknown.correct) == (None, None)
 
 
 def test_logits_that_are_not_numbers_have_no_loss_that_is_one() -> None:
-    task = TextClassification(["a", "b"])
-    answers = [task.answer(row, 0) for row in ([math.nan, 1.0], [1.0, math.nan], [math.inf, math.inf])]
-    assert all(answer.loss is not None and math.isnan(answer.loss) for answer in answers)
+    task = task_of(["a", "b"])
+    answers = [answer(task, row, 0) for row in ([math.nan, 1.0], [1.0, math.nan], [math.inf, math.inf])]
+    assert all(each.loss is not None and math.isnan(each.loss) for each in answers)
 
 
 @pytest.mark.parametrize(
@@ -86,26 +100,46 @@ def test_logits_that_are_not_numbers_have_no_loss_that_is_one() -> None:
     ],
 )
 def test_labels_are_texts_in_the_order_of_numbers_then_words(labels: list[Any], names: list[str]) -> None:
-    task = TextClassification.from_labels(labels)
+    task = learned(labels)
     assert task.labels == names
-    assert [task.labels[number] for number in task.gold(labels, "x")] == [label_text(label) for label in labels]
+    examples = [task.example({"text": "x", "label": label}) for label in labels]
+    assert [task.gold_words(example) for example in examples] == [label_text(label) for label in labels]
 
 
 def test_a_task_comes_back_from_its_description() -> None:
-    task = TASKS["sentiment"].from_labels(["good", "bad"])
     from transformers import BertConfig
 
-    again = TASKS["sentiment"].from_description(task.describe())
-    assert again.gold(["bad", "good"], "x") == [0, 1]
+    again = TASKS["sentiment"].from_description(
+        learned([0, 1], ["bad", "good"]).describe() | {"task": {"name": "sentiment"}}
+    )
+    assert [again.example({"text": "x", "label": label}).gold for label in ("bad", "good", 1)] == [0, 1, 1]
     config = BertConfig()
-    again.configure(config)
+    again.configure(config, tiny_tokenizer())
     assert (config.num_labels, config.id2label, config.label2id) == (2, {0: "bad", 1: "good"}, {"bad": 0, "good": 1})
 
 
-def test_unknown_labels_are_named_once_each() -> None:
-    with pytest.raises(WorkbenchError) as refusal:
-        TextClassification(["a", "b"]).gold(["a", "c", "c", "d"], "eval.csv")
-    assert refusal.value.what == "labels that the training rows do not have: 'c' (first in row 2), 'd' (first in row 4)"
+def test_a_row_that_cannot_be_learned_from_says_why() -> None:
+    task = task_of(["a", "b"])
+    for row, words in (
+        ({"text": "x", "label": "c"}, "holds 'c', a label that no training row has"),
+        ({"text": "x", "label": ["a"]}, "holds list, not one label"),
+        ({"text": 3, "label": "a"}, "holds int, not text"),
+        ({"text": "x", "pair": None, "label": "a"}, "holds NoneType, not text"),
+    ):
+        with pytest.raises(RowProblem, match=words):
+            task.example(row)
+
+
+def test_a_pair_is_read_as_one_input() -> None:
+    task, tokenizer = task_of(["a", "b"]), tiny_tokenizer()
+    rows = [{"text": "a good day", "pair": "so bad", "label": "a"}, {"text": "bad", "pair": "good", "label": "b"}]
+    features = task.encode(tokenizer, [task.example(row) for row in rows], 32)
+    for feature, row in zip(features, rows, strict=True):
+        assert feature.ids == tokenizer(row["text"], row["pair"])["input_ids"]
+        assert feature.types == tokenizer(row["text"], row["pair"])["token_type_ids"]
+    batch = task.collate(features, tokenizer)
+    assert batch["token_type_ids"].shape == batch["input_ids"].shape
+    assert batch["labels"].tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
@@ -113,7 +147,8 @@ def test_the_loss_is_the_sum_of_the_cross_entropies(smoothing: float) -> None:
     import torch
 
     task, logits, gold = fixture(3)
-    total = float(task.loss(torch.tensor(logits, dtype=torch.float64), torch.tensor(gold), smoothing))
+    model = SimpleNamespace(logits=torch.tensor(logits, dtype=torch.float64))
+    total = float(task.loss(lambda: model, {"labels": torch.tensor(gold)}, smoothing))  # type: ignore[arg-type]
     count = len(task.labels)
     by_hand = 0.0
     for row, right in zip(logits, gold, strict=True):

@@ -25,7 +25,7 @@ SLOW = {"warmup": 0.0, "schedule": "constant"}
 def first_update(recipe: Recipe, folder: Path) -> tuple[float, float]:
     folder.mkdir()
     job = build(recipe, folder, folder.parent / "cache")
-    done = update(job, job.windows(0)[0], 0)
+    done = update(job, job.windows(0)[0], Progress())
     return float(done.loss), float(done.norm)
 
 
@@ -47,7 +47,9 @@ def test_batches_of_unlike_size_count_by_their_examples(backbone: Path, rows: Pa
         (tmp_path / name).mkdir()
         job = build(recipe_of(backbone, rows, training=plain), tmp_path / name, tmp_path / "cache")
         window = next(window for window in job.windows(0) if len({len(batch) for batch in window}) > 1)
-        done = update(job, window if name == "parts" else [[number for batch in window for number in batch]], 0)
+        done = update(
+            job, window if name == "parts" else [[number for batch in window for number in batch]], Progress()
+        )
         found.append((float(done.loss), float(done.norm)))
     assert found[0] == pytest.approx(found[1], rel=1e-6)
 

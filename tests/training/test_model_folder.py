@@ -9,7 +9,6 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from tests.training.support import Told
-from workbench.data.encoding import encode
 from workbench.data.prepare import prepare
 from workbench.inference.scoring import score
 from workbench.tasks.answer import softmax
@@ -30,8 +29,9 @@ def test_the_folder_names_what_it_is(learned: Told) -> None:
     folder = best_folder(learned)
     described = json.loads((folder / "workbench.json").read_text(encoding="utf-8"))
     assert described == {
-        "task": "sentiment", "max_length": 32, "threads": 1, "device": "cpu", "step": best(learned).step,
-        "labels": ["bad", "good"],
+        "task": {"name": "sentiment", "text": None, "pair": None, "label": None},
+        "max_length": 32, "threads": 1, "device": "cpu", "step": best(learned).step,
+        "learned": {"labels": ["bad", "good"]},
     }  # fmt: skip
     assert verify(folder)
     assert folder.name == f"step-{best(learned).step:08d}"
@@ -42,7 +42,7 @@ def test_the_folder_names_what_it_is(learned: Told) -> None:
 def test_plain_transformers_gives_the_same_answers(learned: Told) -> None:
     model = AutoModelForSequenceClassification.from_pretrained(best_folder(learned)).eval()
     tokenizer = AutoTokenizer.from_pretrained(best_folder(learned))
-    texts = prepare(learned.recipe, learned.folder.parent / "cache").validation.texts
+    texts = [each.fields["text"] for each in prepare(learned.recipe, learned.folder.parent / "cache").validation]
     assert model.config.id2label == {0: "bad", 1: "good"}
     for text, answer in zip(texts, best(learned).answers, strict=True):
         with torch.inference_mode():
@@ -54,10 +54,10 @@ def test_plain_transformers_gives_the_same_answers(learned: Told) -> None:
 def test_in_the_same_shapes_the_answers_are_equal_to_the_last_bit(learned: Told) -> None:
     model = AutoModelForSequenceClassification.from_pretrained(best_folder(learned)).eval()
     tokenizer = AutoTokenizer.from_pretrained(best_folder(learned))
-    texts = prepare(learned.recipe, learned.folder.parent / "cache").validation.texts
+    data = prepare(learned.recipe, learned.folder.parent / "cache")
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    logits = score(model, encode(tokenizer, texts, 32), tokenizer.pad_token_id, 32)
+    logits = score(data.task, model, tokenizer, data.task.questions(tokenizer, data.validation, 32), 32)
     torch.set_num_threads(before)
     found = [softmax(row) for row in logits]
     assert found == [list(answer.output["scores"].values()) for answer in best(learned).answers]

@@ -10,7 +10,8 @@ import pytest
 
 from workbench import recipe
 from workbench.errors import WorkbenchError
-from workbench.recipe import Gradual, Recipe, parse
+from workbench.recipe import Recipe, parse
+from workbench.strategies.gradual import Gradual
 
 PLAIN = {"task": "sentiment", "data": "starter:sentiment", "backbone": "size:tiny", "strategy": "full"}
 
@@ -77,7 +78,7 @@ def test_settings_are_laid_over(tmp_path: Path) -> None:
     file.write_text(made(training={"epochs": 9}).to_toml(), encoding="utf-8")
     settings = ["strategy=gradual", "strategy.rate_decay=0.5", "training.epochs=2", "name=two words", "data.rows=5"]
     laid = recipe.load(file, settings)
-    assert laid.strategy == Gradual(rate_decay=0.5)
+    assert laid.strategy == Gradual.Options(rate_decay=0.5)
     assert (laid.training.epochs, laid.name, laid.data.rows) == (2.0, "two words", 5)
     assert laid.data.train == "starter:sentiment"
 
@@ -128,7 +129,7 @@ def tomllib_text(values: dict[str, Any]) -> str:
         ({"strategy": 5}, ["strategy"]),
         ({"backbone": "size:huge"}, ["backbone.name", "'huge'", "tiny, mini, small"]),
         ({"evaluation": {"metric": "bleu"}}, ["evaluation.metric", "'bleu'", "accuracy", "mcc"]),
-        ({"task": "poetry"}, ["task.name", "'poetry'", "'sentiment'"]),
+        ({"task": "poetry"}, ["task.name", "'poetry'", "sentiment, text-classification"]),
         ({"seed": 2**31}, ["seed", "2147483648", "less than"]),
         ({"data": ""}, ["data.train", "''"]),
         ({"name": "x" * 201}, ["name", "200"]),

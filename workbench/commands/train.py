@@ -50,15 +50,18 @@ def command(home: Home, file: Path, settings: tuple[str, ...], wait: bool, check
 
 
 def _print_report(plan: Recipe, report: Report) -> None:
-    labels = ", ".join(f"{plain(label)} {count(number)}" for label, number in report.labels.items())
     click.echo(f"train       {count(report.rows)} rows; columns {plain(', '.join(report.columns))}")
     click.echo(f"evaluation  {count(report.validation_rows)} rows, every {count(report.evaluation_every)} updates")
-    click.echo(f"text        {plain(report.text)}")
-    click.echo(f"label       {plain(report.label)}: {labels}")
+    for role, column in report.chosen.items():
+        click.echo(f"{role:11} {plain(column)}")
+    if report.labels:
+        click.echo(
+            "labels      " + ", ".join(f"{plain(label)} {count(number)}" for label, number in report.labels.items())
+        )
     click.echo(f"updates     {count(report.updates)}")
     click.echo(f"backbone    {plain(plan.backbone.name)}, {quantity(report.parameters)} weights")
     click.echo(f"strategy    {plan.strategy.name}, {'random weights' if plan.starts_random else 'pretrained weights'}")
-    for text, label in report.preview:
-        click.echo(f"  {plain(label, 20)}: {plain(text, 90)}")
+    for text, right in report.preview:
+        click.echo(f"  {plain(right, 20)}: {plain(text, 90)}")
     for note in report.notes:
         click.echo(f"note: {plain(note)}")

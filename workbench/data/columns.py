@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from workbench.catalog import TASKS
 from workbench.errors import WorkbenchError
+from workbench.parts import Role
 
 
-def choose_columns(task: str, named: dict[str, str | None], columns: Sequence[str], where: str) -> dict[str, str]:
-    """Return role → column for the roles that the task needs.
+def choose_columns(
+    roles: Mapping[str, Role], named: Mapping[str, str | None], columns: Sequence[str], where: str
+) -> dict[str, str]:
+    """Return role → column, for each role that has one; raise a WorkbenchError where a required one has none.
 
     A column that the recipe names must exist; one that it does not name is found by its usual name, any case.
     """
     chosen: dict[str, str] = {}
-    for role, usual in TASKS[task].columns.items():
+    folded = {column.lower(): column for column in reversed(columns)}
+    for role, card in roles.items():
         wanted = named.get(role)
         if wanted is not None:
             if wanted not in columns:
@@ -24,15 +27,16 @@ def choose_columns(task: str, named: dict[str, str | None], columns: Sequence[st
                 raise WorkbenchError(f"no column {wanted!r}{guess}", where=where, hint=_columns(columns))
             chosen[role] = wanted
             continue
-        folded = {column.lower(): column for column in reversed(columns)}
-        found = next((folded[name] for name in usual if name in folded), None)
-        if found is None:
+        taken = {*chosen.values(), *named.values()}
+        found = next((folded[name] for name in card.names if name in folded and folded[name] not in taken), None)
+        if found is not None:
+            chosen[role] = found
+        elif card.required:
             raise WorkbenchError(
                 f"cannot tell which column is the {role}",
                 where=where,
                 hint=f'{_columns(columns)} Name it in the recipe: [task] {role} = "...".',
             )
-        chosen[role] = found
     return chosen
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
+from workbench.answers import asked
 from workbench.backbones import find_backbone
 from workbench.catalog import SIZES, describe_backbone
 from workbench.data.prepare import length_of, prepare
@@ -23,20 +23,14 @@ def report(recipe: Recipe, cache: Path) -> Report:
     """Read everything a run will read, up to the weights."""
     parameters = _parameters(recipe)
     data = prepare(recipe, cache)
-    length = length_of(recipe, data)
-    names = data.task.describe()["labels"]
-    counts = Counter(data.train.gold)
+    length = length_of(recipe, len(data.train), len(data.validation))
     return Report(
-        rows=len(data.train.texts),
-        validation_rows=len(data.validation.texts),
+        rows=len(data.train),
+        validation_rows=len(data.validation),
         columns=data.columns,
-        text=data.chosen["text"],
-        label=data.chosen["label"],
-        labels={names[number]: counts[number] for number in range(len(names))},
-        preview=[
-            (text[:500], names[gold])
-            for text, gold in zip(data.train.texts[:PREVIEW_ROWS], data.train.gold[:PREVIEW_ROWS], strict=True)
-        ],
+        chosen=data.chosen,
+        labels=data.task.count_golds(data.train),
+        preview=[(asked(each.fields)[:500], data.task.gold_words(each) or "") for each in data.train[:PREVIEW_ROWS]],
         updates=length.updates,
         evaluation_every=length.evaluate_every,
         parameters=parameters,

@@ -18,14 +18,14 @@ from workbench.supervision.environment import ROOT
 
 @dataclass(frozen=True)
 class Report:
-    """`labels` counts the training rows of each label; `updates` is how many the run takes; `preview` holds rows
-    as (text, label); `parameters` counts the backbone's weights, None where unknown."""
+    """`chosen` maps role → column; `labels` counts the training rows of each label, where the task has labels;
+    `preview` holds rows as (what is asked, right answer); `updates` is how many the run takes, were every
+    row one of a batch; `parameters` counts the backbone's weights, None where unknown."""
 
     rows: int
     validation_rows: int
     columns: list[str]
-    text: str
-    label: str
+    chosen: dict[str, str]
     labels: dict[str, int]
     preview: list[tuple[str, str]]
     updates: int

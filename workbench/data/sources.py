@@ -6,6 +6,7 @@ import csv
 import glob
 import gzip
 import json
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,35 @@ if TYPE_CHECKING:
 
 STARTER_FOLDER = Path(__file__).parent.parent / "starter"
 FORMATS = {"csv": "csv", "tsv": "csv", "jsonl": "json", "ndjson": "json", "json": "json", "parquet": "parquet"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows as a source has them; `where` is what to call it, `notes` what the reader understood."""
+
+    rows: Dataset
+    where: str
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns."""
+        return list(self.rows.column_names)
+
+    def values(self, column: str) -> list[Any]:
+        """Return a column; raise a WorkbenchError where it is not UTF-8 text."""
+        return values_of(self.rows, column, Path(self.where))
+
+
+def read(source: str, cache: Path, split: str = "train") -> Table:
+    """Return the rows of a source."""
+    path = locate(source, split)
+    return Table(read_file(path, cache), str(path))
+
+
+def validation_of(source: str) -> str | None:
+    """Return the source of the evaluation rows that belong to a training source, where it has them itself."""
+    return source if source.startswith("starter:") else None
 
 
 def locate(source: str, split: str = "train") -> Path:
@@ -43,7 +73,7 @@ def kind_of(path: Path) -> str:
     return FORMATS[_ending(path)]
 
 
-def read(path: Path, cache: Path) -> Dataset:
+def read_file(path: Path, cache: Path) -> Dataset:
     """Return the rows of a file; raise a WorkbenchError that names the file and the line where it cannot be read.
 
     Every value of a csv or tsv file is a text: "NA", "007" and "" stay what they are.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,12 +24,20 @@ POLL_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model of a run, saved after update `step`, says of one text. `ms` is its share of the batch's time."""
+    """What the model of a run, saved after update `step`, says of one row. `ms` is its share of the batch's time.
+
+    `output` is the task's whole answer, `pred` and `score` its short form; `loss` (in nats) and `correct` are there
+    where the row has the right answer.
+    """
 
     run_id: int
     step: int
+    pred: str
+    score: float | None
     output: dict[str, Any]
     ms: float
+    loss: float | None = None
+    correct: bool | None = None
 
 
 class Client:
@@ -43,24 +52,58 @@ class Client:
     def answer(
         self,
         run: Run,
-        texts: Sequence[str],
+        rows: Sequence[Mapping[str, Any]],
         *,
+        base: bool = False,
+        written: Callable[[str], None] | None = None,
         timeout: float = 120,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> list[Answer]:
-        """Return the answers of a run's best model to the texts; the first call starts the host (some seconds).
+        """Return the answers of a run's best model to rows (role → value); the first call starts the host (seconds).
 
-        Raise a WorkbenchError where there is no model, after `timeout` seconds, or when `cancelled` returns True.
+        With `base` the model is asked as it was before its first update; `written` is told the text of the first
+        answer as it grows, where the task writes one. Raise a WorkbenchError where there is no model, after `timeout`
+        seconds without a word, or when `cancelled` returns True.
         """
         with self._turn:
             self._start(timeout, cancelled)
-            request = {"run": str(self._home.run_folder(run.uid)), "texts": list(texts)}
+            folder = str(self._home.run_folder(run.uid))
+            self._send(
+                {"run": folder, "rows": [dict(row) for row in rows], "base": base, "stream": written is not None}
+            )
+            while "written" in (reply := self._receive(timeout, cancelled)):
+                if written is not None:
+                    written(reply["written"])
+        return _answers(run, reply)
+
+    def answer_file(
+        self,
+        run: Run,
+        file: str,
+        *,
+        timeout: float = 600,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Iterator[tuple[list[dict[str, Any]], list[Answer], int]]:
+        """Yield the rows of a file with the answers of a run's best model, some at a time, and how many rows there are.
+
+        Its columns are found as those of the training file were. Raise a WorkbenchError as `answer` does.
+        """
+        with self._turn:
+            self._start(timeout, cancelled)
+            request = {"run": str(self._home.run_folder(run.uid)), "file": file, "cache": str(self._home.cache)}
             self._send(request)
-            reply = self._receive(timeout, cancelled)
-        if "error" in reply:
-            raise WorkbenchError(**{**reply["error"], "where": f"run #{run.id} {run.name}"})
-        share = reply["ms"] / max(1, len(texts))
-        return [Answer(run.id, reply["step"], output, share) for output in reply["outputs"]]
+            done, of = 0, 1
+            while done < of:
+                reply = self._receive(timeout, cancelled)
+                answers = _answers(run, reply)
+                done, of = done + len(answers), reply["of"]
+                yield reply["rows"], answers, of
+
+    def stop(self) -> None:
+        """End the writing of an answer, from any thread; it then comes as far as it is written."""
+        if self._host is not None:
+            with contextlib.suppress(WorkbenchError):
+                self._send({"stop": True})
 
     def close(self) -> None:
         """End the host."""
@@ -121,6 +164,14 @@ class Client:
         self.close()
         log = self._home.logs / "inference.log"
         return WorkbenchError("the process that answers prompts ended", where=str(log), hint="Try again; see its log.")
+
+
+def _answers(run: Run, reply: dict[str, Any]) -> list[Answer]:
+    if "error" in reply:
+        where = reply["error"]["where"] or f"run #{run.id} {run.name}"
+        raise WorkbenchError(**{**reply["error"], "where": where})
+    share = reply["ms"] / max(1, len(reply["answers"]))
+    return [Answer(run.id, reply["step"], ms=share, **answer) for answer in reply["answers"]]
 
 
 def _forward(host: subprocess.Popen[str], replies: queue.SimpleQueue[str | None]) -> None:

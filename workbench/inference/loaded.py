@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.data.encoding import encode
+from workbench import recipe as recipes
+from workbench.data.columns import choose_columns
+from workbench.data.features import Example, Feature, RowProblem
+from workbench.data.prepare import rows_of
+from workbench.data.sources import read
 from workbench.errors import WorkbenchError
-from workbench.inference.scoring import score
+from workbench.inference.scoring import answers_to
 from workbench.tasks import TASKS, Task
-from workbench.training.model import load_tokenizer
+from workbench.tasks.answer import Answer
+from workbench.tasks.task import Watch
+from workbench.training.model import build_model, load_tokenizer
 from workbench.training.publish import newest_readable, step_of
 
 if TYPE_CHECKING:
@@ -21,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Loaded:
-    """`step` is the update after which the model was saved; `threads` what evaluation computed with."""
+    """`step` is the update after which the model was saved, 0 before the first; `threads` what evaluation used."""
 
     task: Task
     tokenizer: PreTrainedTokenizerBase
@@ -30,37 +36,61 @@ class Loaded:
     step: int
     threads: int
 
-    def answer(self, texts: Sequence[str]) -> list[dict[str, Any]]:
-        """Return the answer to each text, with its tokens: `pieces` as the tokenizer has them, `tokens` their number.
+    def read(self, file: str, cache: Path) -> list[dict[str, Any]]:
+        """Return the rows of a file (role → value), its columns found as those of the training file were."""
+        table = read(file, cache)
+        roles = self.task.card.roles
+        optional = {role: replace(card, required=card.required and card.asked) for role, card in roles.items()}
+        named = {role: getattr(self.task.options, role) for role in roles}
+        known = {
+            role: column if column in table.columns or roles[role].asked else None for role, column in named.items()
+        }
+        return list(rows_of(table, choose_columns(optional, known, table.columns, table.where)))
 
-        `of` is how many the whole text has: what is beyond the limit is cut.
+    def answer(
+        self, rows: Sequence[dict[str, Any]], watch: Watch | None = None, before: int = 0
+    ) -> list[dict[str, Any]]:
+        """Return the answer to each row (role → value): `output`, `pred`, `score`, and where the row has the right
+        answer `loss` and `correct`.
+
+        Beside the task's own, an output has its tokens: `pieces` as the tokenizer has them, `tokens` their number,
+        `of` how many the whole text has: what is beyond the limit is cut, or stands in the next window. Raise a
+        WorkbenchError that names the first row that cannot be asked, counted after `before` others.
         """
         import torch
 
         if torch.get_num_threads() != self.threads:
             torch.set_num_threads(self.threads)
-        encoded = encode(self.tokenizer, texts, self.max_length)
-        lengths = self._whole_lengths(texts, encoded)
-        pad_id = self.tokenizer.pad_token_id
-        logits = score(self.model, encoded, pad_id, self.max_length)
-        return [
-            {**self.task.answer(row).output, "tokens": len(ids), "of": whole, "pieces": self._pieces(ids)}
-            for row, ids, whole in zip(logits, encoded, lengths, strict=True)
-        ]
+        examples = [self._example(number, row) for number, row in enumerate(rows, before + 1)]
+        questions = self.task.questions(self.tokenizer, examples, self.max_length)
+        answers = answers_to(self.task, self.model, self.tokenizer, examples, questions, self.max_length, watch)
+        first = {question.example: question for question in reversed(questions)}
+        return [self._told(answer, first.get(number)) for number, answer in enumerate(answers)]
 
-    def _whole_lengths(self, texts: Sequence[str], encoded: Sequence[list[int]]) -> list[int]:
-        """Return how many tokens each text has in all; only those at the limit are counted anew."""
-        return [
-            len(encode(self.tokenizer, [text], None)[0]) if len(ids) >= self.max_length else len(ids)
-            for text, ids in zip(texts, encoded, strict=True)
-        ]
+    def _example(self, number: int, row: dict[str, Any]) -> Example:
+        try:
+            return self.task.example(row)
+        except RowProblem as problem:
+            raise WorkbenchError(f"row {number}: {problem.role} {problem.what}", hint=problem.hint) from None
+
+    def _told(self, answer: Answer, question: Feature | None) -> dict[str, Any]:
+        told: dict[str, Any] = {"pred": answer.pred, "score": answer.score, "output": dict(answer.output)}
+        if answer.loss is not None:
+            told |= {"loss": answer.loss, "correct": answer.correct}
+        if question is not None:
+            ids = question.ids
+            told["output"] |= {"tokens": len(ids), "of": question.info.get("of", len(ids)), "pieces": self._pieces(ids)}
+        return told
 
     def _pieces(self, ids: list[int]) -> list[str]:
         return [piece.replace("Ġ", "▁") for piece in self.tokenizer.convert_ids_to_tokens(ids)]
 
 
-def load(run_folder: Path) -> Loaded:
-    """Load the newest published model of a run; raise a WorkbenchError where there is none."""
+def load(run_folder: Path, *, base: bool = False) -> Loaded:
+    """Load the newest published model of a run, or with `base` the model as it was before its first update.
+
+    Raise a WorkbenchError where there is none.
+    """
     import torch
 
     folder = newest_readable(run_folder / "models")
@@ -74,15 +104,19 @@ def load(run_folder: Path) -> Loaded:
             "no model to ask yet: the first is saved at the first evaluation", hint="Wait, or pick another run."
         )
     described = json.loads((folder / "workbench.json").read_text(encoding="utf-8"))
-    task = TASKS[described["task"]].from_description(described)
+    task = TASKS[described["task"]["name"]].from_description(described)
+    tokenizer = load_tokenizer(folder)
+    if base:
+        recipe = recipes.loads((run_folder / "recipe.toml").read_text(encoding="utf-8"), str(run_folder))
+        model, _ = build_model(recipe, task, tokenizer)
+    else:
+        options: dict[str, Any] = {"dtype": torch.float32, "use_safetensors": True, "trust_remote_code": False}
+        model, _ = task.load(folder, local_files_only=True, **options)
     device = "cuda" if described["device"] == "cuda" and torch.cuda.is_available() else "cpu"
-    model, _ = task.load(
-        str(folder), dtype=torch.float32, use_safetensors=True, local_files_only=True, trust_remote_code=False
-    )
     torch.nn.Module.to(model, device)
     model.eval()
-    threads, max_length = described["threads"], described["max_length"]
-    return Loaded(task, load_tokenizer(folder), model, max_length, step_of(folder), threads)
+    step = 0 if base else step_of(folder)
+    return Loaded(task, tokenizer, model, described["max_length"], step, described["threads"])
 
 
 def newest_step(run_folder: Path) -> int | None:

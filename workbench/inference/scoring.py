@@ -1,6 +1,6 @@
-"""One way to ask a model, for evaluation, `predict` and prompts: the answer to a text never depends on its company.
+"""One way to ask a model, for evaluation, `predict` and prompts: an answer never depends on its company.
 
-A batch always has the same number of rows, and its width depends on the text's own length alone, so the arithmetic
+A batch always has the same number of rows, and its width depends on the row's own length alone, so the arithmetic
 of a row is the same whoever its neighbours are: the shape decides which kernels run, and rows do not mix. Without
 this, the last digits of a score change with the batch that a text happens to be in.
 """
@@ -10,18 +10,43 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from workbench.data.encoding import pad
+from workbench.data.features import Example, Feature, Shape
+from workbench.tasks.answer import Answer
+from workbench.tasks.task import Task, Watch
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 ROWS_ON_CPU = 8
 ROWS_ON_GPU = 32
 WIDTH_STEP = 8
 
 
-def score(model: PreTrainedModel, encoded: Sequence[Sequence[int]], pad_id: int, limit: int) -> list[list[float]]:
-    """Return the logits of each encoded text, in the order given. `limit` is the widest batch the model takes.
+def answers_to(
+    task: Task,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    examples: Sequence[Example],
+    questions: Sequence[Feature],
+    limit: int,
+    watch: Watch | None = None,
+) -> list[Answer]:
+    """Return the answer to each example; `questions` are the features of all, `limit` the widest batch in tokens."""
+    said: list[list[tuple[Feature, Any]]] = [[] for _ in examples]
+    for feature, output in zip(questions, score(task, model, tokenizer, questions, limit, watch), strict=True):
+        said[feature.example].append((feature, output))
+    return [task.answer(example, outputs) for example, outputs in zip(examples, said, strict=True)]
+
+
+def score(
+    task: Task,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    features: Sequence[Feature],
+    limit: int,
+    watch: Watch | None = None,
+) -> list[Any]:
+    """Return what the model says of each feature, in the order given.
 
     The model is put into evaluation mode and back; no random number is drawn.
     """
@@ -29,25 +54,30 @@ def score(model: PreTrainedModel, encoded: Sequence[Sequence[int]], pad_id: int,
 
     was_training = model.training
     model.eval()
-    logits: list[list[float]] = [[] for _ in encoded]
+    outputs: list[Any] = [None] * len(features)
     with torch.inference_mode():
-        for width, numbers in _shapes(encoded, limit, ROWS_ON_CPU if model.device.type == "cpu" else ROWS_ON_GPU):
-            rows = [encoded[number] for number in numbers]
-            batch: dict[str, Any] = {name: value.to(model.device) for name, value in pad(rows, pad_id, width).items()}
-            for number, row in zip(numbers, model(**batch).logits.float().tolist(), strict=True):
-                logits[number] = row
+        for shape, numbers in _batches(features, limit, ROWS_ON_CPU if model.device.type == "cpu" else ROWS_ON_GPU):
+            batch = task.collate([features[number] for number in numbers], tokenizer, shape)
+            batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
+            for number, output in zip(numbers, task.outputs(model, batch, shape.kind, watch), strict=True):
+                outputs[number] = output
     model.train(was_training)
-    return logits
+    return outputs
 
 
-def _shapes(encoded: Sequence[Sequence[int]], limit: int, rows: int) -> Iterator[tuple[int, list[int]]]:
-    """Yield (width, example numbers); a batch that is not full repeats its last example."""
-    by_width: dict[int, list[int]] = {}
-    for number, ids in enumerate(encoded):
-        width = min(-(-len(ids) // WIDTH_STEP) * WIDTH_STEP, max(limit, len(ids)))
-        by_width.setdefault(width, []).append(number)
-    for width in sorted(by_width):
-        numbers = by_width[width]
+def _batches(features: Sequence[Feature], limit: int, rows: int) -> Iterator[tuple[Shape, list[int]]]:
+    """Yield (shape, feature numbers); a batch that is not full repeats its last feature."""
+    by_shape: dict[tuple[str, int, int], list[int]] = {}
+    for number, feature in enumerate(features):
+        labels = feature.labels
+        label_width = _rounded(len(labels), limit) if isinstance(labels, list) else 0
+        by_shape.setdefault((feature.kind, _rounded(len(feature.ids), limit), label_width), []).append(number)
+    for kind, width, label_width in sorted(by_shape):
+        numbers = by_shape[kind, width, label_width]
         for start in range(0, len(numbers), rows):
             batch = numbers[start : start + rows]
-            yield width, batch + [batch[-1]] * (rows - len(batch))
+            yield Shape(kind, width, label_width), batch + [batch[-1]] * (rows - len(batch))
+
+
+def _rounded(length: int, limit: int) -> int:
+    return min(-(-length // WIDTH_STEP) * WIDTH_STEP, max(limit, length))

@@ -11,8 +11,8 @@ from store import points, predictions
 from store.connection import Store
 from store.runs import Run, get, listing
 from store.runs import config as read_config
-from workbench.catalog import goal_of
 from workbench.errors import WorkbenchError
+from workbench.goals import goal_of
 from workbench.insight.notices import Notice, notices
 from workbench.insight.overfitting import overfits_from, training_loss_at
 from workbench.insight.paired import Paired, paired_test

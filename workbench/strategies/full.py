@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
-from workbench import recipe
-from workbench.strategies.groups import Group
+from workbench.parts import StrategyCard, StrategyOptions
+from workbench.strategies.strategy import Strategy
+
+if TYPE_CHECKING:
+    from workbench.strategies.groups import Group
 
 
-class Full:
-    pretrained = True
+class Options(StrategyOptions):
+    name: Literal["full"] = "full"
 
-    def __init__(self, options: recipe.Full | recipe.Scratch) -> None:
-        self.options = options
+
+class Full(Strategy):
+    card = StrategyCard("full fine-tuning", "every weight learns from the first step")
+    Options = Options
 
     def trainable(self, groups: Sequence[Group], step: int, updates: int) -> frozenset[str]:
         """Return all groups."""
         return frozenset(group.name for group in groups)
-
-    def rate(self, groups: Sequence[Group], number: int) -> float:
-        """Return the whole rate."""
-        return 1.0

@@ -7,16 +7,26 @@ training instead of one group an epoch, so that it fits any number of layers and
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
-from workbench import recipe
-from workbench.strategies.groups import Group
+from pydantic import Field
+
+from workbench.parts import StrategyCard, StrategyOptions
+from workbench.strategies.strategy import Strategy
+
+if TYPE_CHECKING:
+    from workbench.strategies.groups import Group
 
 
-class Gradual:
-    pretrained = True
+class Options(StrategyOptions):
+    name: Literal["gradual"] = "gradual"
+    unfrozen_by: float = Field(0.5, gt=0, le=1, description="Share of training after which every group learns")
+    rate_decay: float = Field(1.0, gt=0, le=1, description="Each group learns at this share of the rate above it")
 
-    def __init__(self, options: recipe.Gradual) -> None:
-        self.options = options
+
+class Gradual(Strategy):
+    card = StrategyCard("step-wise (gradual unfreezing)", "head first, then layers from the top: against overfitting")
+    Options = Options
 
     def trainable(self, groups: Sequence[Group], step: int, updates: int) -> frozenset[str]:
         """Return the top groups: the head alone at first, one more at even distances, all from `unfrozen_by` on."""
@@ -26,4 +36,5 @@ class Gradual:
 
     def rate(self, groups: Sequence[Group], number: int) -> float:
         """Return the whole rate for the head, and `rate_decay` times the rate above for each group below."""
-        return self.options.rate_decay ** (len(groups) - 1 - number)
+        share: float = self.options.rate_decay ** (len(groups) - 1 - number)
+        return share

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedModel
+
+EMBEDDED = re.compile(r"embed|(^|\.)(shared|wte|wpe|relative_attention_bias)\.")
+"""Names of what stands for tokens and their places, wherever in the model it is kept."""
 
 
 @dataclass(frozen=True)
@@ -22,19 +26,22 @@ class Group:
 def layer_groups(model: PreTrainedModel) -> list[Group]:
     """Return the groups from the bottom up: embeddings, each layer, head. Every parameter is in exactly one.
 
-    What stands above the last layer (pooler, final norm, classifier) is the head.
+    The layers of an encoder-decoder are those of the encoder, then those of the decoder. What stands above the last
+    layer (pooler, final norm, classifier) is the head; what stands above an encoder's last layer is of that layer.
     """
-    stack_name, stack = _layer_stack(model)
+    stacks = _layer_stacks(model)
+    layers = {stack: [_layer_name(stacks, stack, number) for number in range(len(stacks[stack]))] for stack in stacks}
     names: dict[str, list[str]] = {"embeddings": []}
-    names |= {f"layer {number}": [] for number in range(len(stack))}
+    names |= {layer: [] for listed in layers.values() for layer in listed}
     names["head"] = []
-    below = True
+    above = "embeddings"
     for parameter, _ in model.named_parameters():
-        if parameter.startswith(f"{stack_name}."):
-            below = False
-            names[f"layer {parameter[len(stack_name) + 1 :].split('.')[0]}"].append(parameter)
+        stack = next((stack for stack in stacks if parameter.startswith(f"{stack}.")), None)
+        if stack is not None:
+            above = layers[stack][-1] if stack != list(stacks)[-1] else "head"
+            names[layers[stack][int(parameter[len(stack) + 1 :].split(".")[0])]].append(parameter)
         else:
-            names["embeddings" if below else "head"].append(parameter)
+            names["embeddings" if EMBEDDED.search(parameter) else above].append(parameter)
     sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
     return [
         Group(group, tuple(members), sum(sizes[member] for member in members))
@@ -43,13 +50,23 @@ def layer_groups(model: PreTrainedModel) -> list[Group]:
     ]
 
 
-def _layer_stack(model: PreTrainedModel) -> tuple[str, nn.ModuleList]:
-    """Return the list of transformer layers: that of checkpointable layers, or else the longest list."""
+def _layer_name(stacks: dict[str, nn.ModuleList], stack: str, number: int) -> str:
+    """Return what a layer is called: layer 3, or encoder 3 and decoder 3 where there are two stacks."""
+    if len(stacks) == 1:
+        return f"layer {number}"
+    return f"{stack.split('.')[-2]} {number}"
+
+
+def _layer_stacks(model: PreTrainedModel) -> dict[str, nn.ModuleList]:
+    """Return the lists of transformer layers, the lower first: of checkpointable layers, or else the longest list."""
     from torch import nn
     from transformers.modeling_layers import GradientCheckpointingLayer
 
-    lists = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.ModuleList) and module]
-    stacks = [(name, module) for name, module in lists if isinstance(module[0], GradientCheckpointingLayer)]
-    if not stacks and not lists:
+    lists = {name: module for name, module in model.named_modules() if isinstance(module, nn.ModuleList) and module}
+    if not lists:
         raise ValueError(f"{type(model).__name__} has no list of layers")
-    return max(stacks or lists, key=lambda named: len(named[1]))
+    stacks = {name: each for name, each in lists.items() if isinstance(each[0], GradientCheckpointingLayer)}
+    if stacks:
+        return {name: each for name, each in stacks.items() if not any(name.startswith(f"{low}.") for low in stacks)}
+    longest = max(lists, key=lambda name: len(lists[name]))
+    return {longest: lists[longest]}

@@ -1,121 +1,171 @@
-"""Text classification: one label of several for each text. Sentiment is the same under another name."""
+"""Text classification: one label of several for each text or pair of texts; sentiment is another name of it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
+from pydantic import Field
+
+from workbench.data.features import Example, Feature, RowProblem
 from workbench.errors import WorkbenchError
-from workbench.tasks.answer import Answer, softmax
+from workbench.parts import Role, TaskCard, TaskOptions
+from workbench.tasks.answer import Answer, mean_loss, softmax
+from workbench.tasks.task import Task, Watch
+from workbench.tasks.texts import PAIR, PAIR_HELP, TEXT, TEXT_HELP, logits_of, text_features, text_fields
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PretrainedConfig, PreTrainedModel
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+ROLES = {
+    "text": TEXT,
+    "pair": PAIR,
+    "label": Role(("label", "labels", "coarse_label", "category", "class", "sentiment", "target"), asked=False),
+}
+METRICS = ("accuracy", "macro_f1", "weighted_f1", "mcc", "loss")
 
 
-class TextClassification:
-    """`labels` are the names, in the order of the model's outputs."""
+class Options(TaskOptions):
+    name: Literal["text-classification"] = "text-classification"
+    text: str | None = Field(None, description=TEXT_HELP)
+    pair: str | None = Field(None, description=PAIR_HELP)
+    label: str | None = Field(None, description="Column of the label; found by itself where the name is usual")
 
-    def __init__(self, labels: Sequence[str]) -> None:
-        self.labels = list(labels)
-        self._numbers = {label: number for number, label in enumerate(self.labels)}
+
+class SentimentOptions(Options):
+    name: Literal["sentiment"] = "sentiment"  # type: ignore[assignment]
+
+
+class TextClassification(Task):
+    """Learns `labels`, the names in the order of the model's outputs."""
+
+    card = TaskCard(
+        "text classification", "one label of several for each text, or pair of texts", ROLES, METRICS, "accuracy"
+    )
+    Options: ClassVar[type[TaskOptions]] = Options
+    auto = "AutoModelForSequenceClassification"
+
+    def __init__(self, options: Any, learned: dict[str, Any]) -> None:
+        super().__init__(options, learned)
+        self.labels: list[str] = learned["labels"]
+        self._numbers = {str(number): number for number in range(len(self.labels))} if learned.get("numbered") else {}
+        self._numbers |= {label: number for number, label in enumerate(self.labels)}
 
     @classmethod
-    def from_labels(cls, labels: Sequence[Any], names: Sequence[str] = ()) -> Self:
-        """Learn the label set from the training rows: numbers in their order, words in the alphabet's.
-
-        `names` (a labels.txt) gives the names of the labels 0, 1, 2, ...
-        """
-        found = sorted({label_text(label) for label in labels}, key=_label_order)
+    def learn(cls, options: Any, rows: Iterable[dict[str, Any]], names: Sequence[str]) -> Self:
+        """Learn the label set: numbers in their order, words in the alphabet's."""
+        labels = {label_of(row) for row in rows}
+        found = sorted((label for label in labels if label is not None), key=_label_order)
         if len(found) < 2:
             raise WorkbenchError(
                 f"every row has the label {found[0]!r}" if found else "no labels",
                 where="data.train",
                 hint="Classification needs at least two labels.",
             )
-        task = cls(found)
-        if names and found == [str(number) for number in range(len(found))] and len(names) >= len(found):
-            task.labels = list(names[: len(found)])
-            task._numbers |= {name: number for number, name in enumerate(task.labels)}
-        return task
+        return cls(options, named_labels(found, names))
 
-    @classmethod
-    def from_description(cls, description: dict[str, Any]) -> Self:
-        """Rebuild the task from what `describe` returned."""
-        return cls(description["labels"])
+    def example(self, row: dict[str, Any]) -> Example:
+        """Return the texts of a row, and the number of its label."""
+        fields = text_fields(row)
+        label = label_of(row)
+        if label is None:
+            return Example(fields)
+        if label not in self._numbers:
+            known = ", ".join(self.labels[:20])
+            raise RowProblem(f"holds {label!r}, a label that no training row has", "label", f"Training has: {known}.")
+        return Example(fields, self._numbers[label])
 
-    def describe(self) -> dict[str, Any]:
-        """Return what rebuilds this task beside a saved model."""
-        return {"labels": self.labels}
+    def gold_words(self, example: Example) -> str | None:
+        """Return the right label."""
+        return None if example.gold is None else self.labels[example.gold]
 
-    def configure(self, config: PretrainedConfig) -> None:
+    def count_golds(self, examples: Iterable[Example]) -> dict[str, int]:
+        """Return how often each label occurs, in the order of the labels."""
+        counts = Counter(example.gold for example in examples)
+        return {label: counts[number] for number, label in enumerate(self.labels)}
+
+    def configure(self, config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> None:
         """Name the outputs in a model's configuration; their number follows from that."""
-        config.id2label = dict(enumerate(self.labels))
-        config.label2id = {label: number for number, label in enumerate(self.labels)}
+        super().configure(config, tokenizer)
+        name_outputs(config, self.labels)
 
-    def load(self, folder: str, **options: Any) -> tuple[PreTrainedModel, dict[str, Any]]:
-        """Return the model and transformers' loading report; the head is new where the folder has none that fits."""
-        from transformers import AutoModelForSequenceClassification
+    def encode(self, tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], max_length: int) -> list[Feature]:
+        """Return one feature for each example."""
+        return text_features(tokenizer, examples, [example.gold for example in examples], max_length)
 
-        model, info = AutoModelForSequenceClassification.from_pretrained(
-            folder, output_loading_info=True, ignore_mismatched_sizes=True, **options
-        )
-        return model, info
-
-    def fresh(self, config: PretrainedConfig) -> PreTrainedModel:
-        """Return the model with random weights."""
-        from transformers import AutoModelForSequenceClassification
-
-        model: PreTrainedModel = AutoModelForSequenceClassification.from_config(config)
-        return model
-
-    def gold(self, labels: Sequence[Any], where: str) -> list[int]:
-        """Return labels as numbers; name every label that training does not have, and its first row."""
-        texts = [label_text(label) for label in labels]
-        unseen: dict[str, int] = {}
-        for row, text in enumerate(texts, 1):
-            if text not in self._numbers:
-                unseen.setdefault(text, row)
-        if unseen:
-            listed = ", ".join(f"{label!r} (first in row {row})" for label, row in list(unseen.items())[:5])
-            raise WorkbenchError(
-                f"labels that the training rows do not have: {listed}",
-                where=where,
-                hint=f"Training has: {', '.join(self.labels[:20])}.",
-            )
-        return [self._numbers[text] for text in texts]
-
-    def loss(self, logits: torch.Tensor, labels: torch.Tensor, smoothing: float) -> torch.Tensor:
+    def loss(self, model: PreTrainedModel, batch: dict[str, torch.Tensor], smoothing: float) -> torch.Tensor:
         """Return the summed cross-entropy of a batch; logits (batch, labels), labels (batch)."""
         from torch.nn.functional import cross_entropy
 
-        return cross_entropy(logits.float(), labels, reduction="sum", label_smoothing=smoothing)
+        logits, labels = logits_of(model, batch)
+        assert labels is not None
+        return cross_entropy(logits, labels, reduction="sum", label_smoothing=smoothing)
 
-    def answer(self, logits: Sequence[float], gold: int | None = None) -> Answer:
+    def outputs(
+        self, model: PreTrainedModel, batch: dict[str, torch.Tensor], kind: str, watch: Watch | None
+    ) -> list[Any]:
+        """Return the logits of each text."""
+        rows: list[Any] = logits_of(model, batch)[0].tolist()
+        return rows
+
+    def answer(self, example: Example, said: Sequence[tuple[Feature, Any]]) -> Answer:
         """Return the most likely label, its probability, and those of all labels."""
-        scores = softmax(logits)
+        scores = softmax(said[0][1])
         best = max(range(len(scores)), key=lambda number: scores[number])
         output = {"label": self.labels[best], "scores": dict(zip(self.labels, scores, strict=True))}
-        if gold is None:
+        if example.gold is None:
             return Answer(self.labels[best], scores[best], output)
-        loss = math.inf if scores[gold] == 0 else -math.log(scores[gold])
-        return Answer(self.labels[best], scores[best], output, loss, best == gold)
+        loss = math.inf if scores[example.gold] == 0 else -math.log(scores[example.gold])
+        return Answer(self.labels[best], scores[best], output, loss, best == example.gold)
 
-    def metrics(self, answers: Sequence[Answer], gold: Sequence[int]) -> dict[str, float]:
+    def metrics(self, answers: Sequence[Answer], examples: Sequence[Example]) -> dict[str, float]:
         """Return accuracy, F1 (macro and weighted over the labels that occur), MCC and mean loss (scikit-learn's)."""
         from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
-        right = [self.labels[number] for number in gold]
+        right = [self.labels[example.gold] for example in examples]
         said = [answer.pred for answer in answers]
-        losses = [answer.loss for answer in answers if answer.loss is not None]
         return {
-            "loss": math.fsum(losses) / len(losses),
+            "loss": mean_loss(answers),
             "accuracy": float(accuracy_score(right, said)),
             "macro_f1": float(f1_score(right, said, average="macro", zero_division=0)),
             "weighted_f1": float(f1_score(right, said, average="weighted", zero_division=0)),
             "mcc": float(matthews_corrcoef(right, said)),
         }
+
+
+class Sentiment(TextClassification):
+    """How a text feels, by the same means."""
+
+    card = TaskCard(
+        "sentiment", "how a text feels: one of a few labels, such as negative and positive", ROLES, METRICS, "accuracy"
+    )
+    Options = SentimentOptions
+
+
+def named_labels(found: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
+    """Return what is learned of the labels that were found; `names` are used where they fit labels 0, 1, 2, …"""
+    if names and list(found) == [str(number) for number in range(len(found))] and len(names) >= len(found):
+        return {"labels": list(names[: len(found)]), "numbered": True}
+    return {"labels": list(found)}
+
+
+def name_outputs(config: PretrainedConfig, labels: Sequence[str]) -> None:
+    """Name the outputs in a model's configuration; their number follows from that."""
+    config.id2label = dict(enumerate(labels))
+    config.label2id = {label: number for number, label in enumerate(labels)}
+
+
+def label_of(row: dict[str, Any]) -> str | None:
+    """Return the label of a row as a text, None where it has none; raise a RowProblem where it has several."""
+    label = row.get("label")
+    if isinstance(label, (list, dict)):
+        raise RowProblem(
+            f"holds {type(label).__name__}, not one label", "label", 'Take task "multi-label", or another column.'
+        )
+    return None if label is None or not str(label).strip() else label_text(label)
 
 
 def label_text(label: Any) -> str:

@@ -10,14 +10,14 @@ from workbench.tasks.answer import Answer
 
 @dataclass(frozen=True)
 class Started:
-    """The run is built. `parameters` counts all weights; `eval_rows` are (text, right answer)."""
+    """The run is built. `parameters` counts all weights; `eval_rows` are (fields as JSON, right answer)."""
 
     step: int
     updates: int
     parameters: int
     device: str
     eval_set: str
-    eval_rows: list[tuple[str, str]]
+    eval_rows: list[tuple[str, str | None]]
     versions: dict[str, Any]
     notes: list[str] = field(default_factory=list)
 

@@ -6,13 +6,14 @@ import importlib.metadata
 import json
 import os
 import platform
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.data.batching import plan_batches, plan_windows
-from workbench.data.encoding import encode
+from workbench.data.features import Feature
 from workbench.data.prepare import Prepared, length_of, prepare
 from workbench.errors import WorkbenchError
 from workbench.recipe import Recipe
@@ -43,8 +44,8 @@ class Job:
     accelerator: Accelerator
     strategy: Strategy
     groups: list[Group]
-    train_ids: list[list[int]]
-    validation_ids: list[list[int]]
+    train: list[Feature]
+    questions: list[Feature]
     updates: int
     updates_per_epoch: int
     evaluate_every: int
@@ -55,20 +56,22 @@ class Job:
     def windows(self, epoch: int) -> list[list[list[int]]]:
         """Return the batches of an epoch (lists of example numbers), in windows of one update each."""
         training = self.recipe.training
-        lengths = [len(ids) for ids in self.train_ids]
+        lengths = [len(feature.ids) for feature in self.train]
         by_length = training.batches == "by length"
         batches = plan_batches(lengths, training.batch_size, self.recipe.seed, epoch, by_length)
         return plan_windows(batches, training.accumulation)
 
+    def varied(self, number: int, epoch: int) -> Feature:
+        """Return a row of training as an epoch sees it: a pure function of seed, epoch and row."""
+        return self.data.task.vary(self.train[number], random.Random(f"vary {self.recipe.seed} {epoch} {number}"))
+
     def evaluate(self) -> tuple[list[Answer], dict[str, float]]:
         """Return the answer to every evaluation example, and their metrics."""
-        from workbench.inference.scoring import score
+        from workbench.inference.scoring import answers_to
 
-        pad_id = self.tokenizer.pad_token_id
-        logits = score(self.model, self.validation_ids, pad_id, self.max_length)
-        gold = self.data.validation.gold
-        answers = [self.data.task.answer(row, label) for row, label in zip(logits, gold, strict=True)]
-        return answers, self.data.task.metrics(answers, gold)
+        task, examples = self.data.task, self.data.validation
+        answers = answers_to(task, self.model, self.tokenizer, examples, self.questions, self.max_length)
+        return answers, task.metrics(answers, examples)
 
 
 def build(recipe: Recipe, folder: Path, cache: Path) -> Job:
@@ -82,13 +85,17 @@ def build(recipe: Recipe, folder: Path, cache: Path) -> Job:
     accelerator = _accelerator(recipe)
     data = prepare(recipe, cache)
     _refuse_other_data(recipe, folder, data)
-    tokenizer = _tokenizer(recipe, folder, data.train.texts)
+    tokenizer = _tokenizer(recipe, folder, data)
     model, notes = build_model(recipe, data.task, tokenizer)
     model.to(accelerator.device).train()
     strategy, groups, training = make_strategy(recipe.strategy), layer_groups(model), recipe.training
     optimiser = build_optimiser(model, groups, strategy, training)
     max_length = min(training.max_length, longest_input(model, tokenizer))
-    length = length_of(recipe, data)
+    train = data.task.encode(tokenizer, data.train, max_length)
+    if not train:
+        raise WorkbenchError("no row is left to train on once the texts are tokens", where=recipe.data.train)
+    questions = data.task.questions(tokenizer, data.validation, max_length)
+    length = length_of(recipe, len(train), len(data.validation))
     torch.manual_seed(recipe.seed + 1)
     return Job(
         recipe=recipe,
@@ -100,8 +107,8 @@ def build(recipe: Recipe, folder: Path, cache: Path) -> Job:
         accelerator=accelerator,
         strategy=strategy,
         groups=groups,
-        train_ids=encode(tokenizer, data.train.texts, max_length),
-        validation_ids=encode(tokenizer, data.validation.texts, max_length),
+        train=train,
+        questions=questions,
         updates=length.updates,
         updates_per_epoch=length.per_epoch,
         evaluate_every=length.evaluate_every,
@@ -171,12 +178,12 @@ def _accelerator(recipe: Recipe) -> Accelerator:
     return Accelerator(cpu=on_cpu, mixed_precision="bf16" if precision == "bf16" else "no")
 
 
-def _tokenizer(recipe: Recipe, folder: Path, texts: list[str]) -> PreTrainedTokenizerBase:
+def _tokenizer(recipe: Recipe, folder: Path, data: Prepared) -> PreTrainedTokenizerBase:
     """Return the tokenizer; one trained on the texts is kept in the run folder, so that resuming has the same."""
     if not recipe.backbone.name.startswith("size:"):
-        return build_tokenizer(recipe, texts)
+        return build_tokenizer(recipe, data.task, data.train)
     kept = folder / "tokenizer"
     if not (kept / "done").exists():
-        build_tokenizer(recipe, texts).save_pretrained(kept)
+        build_tokenizer(recipe, data.task, data.train).save_pretrained(kept)
         (kept / "done").touch()
     return load_tokenizer(kept)

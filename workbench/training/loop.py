@@ -9,10 +9,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from workbench.catalog import goal_of
-from workbench.data.encoding import pad
+from workbench.goals import goal_of
 from workbench.recipe import Recipe
 from workbench.telemetry import describe_device
 from workbench.text import count
@@ -83,7 +82,7 @@ def train(recipe: Recipe, folder: Path, cache: Path, control: Control) -> Iterat
             if wanted != learning:
                 learning = wanted
                 yield set_learning(job, learning, progress.step)
-            unread.add(update(job, window, progress.step))
+            unread.add(update(job, window, progress))
             progress.step += 1
             progress.window += 1
             over = progress.step >= job.updates
@@ -102,31 +101,30 @@ def train(recipe: Recipe, folder: Path, cache: Path, control: Control) -> Iterat
         progress.window = 0
 
 
-def update(job: Job, window: list[list[int]], step: int) -> Update:
-    """Do one update on a window of batches; the loss is the mean over all examples of the window."""
+def update(job: Job, window: list[list[int]], progress: Progress) -> Update:
+    """Do one update on a window of batches; the loss is the mean over all items of the window."""
     import torch
 
     training, task, device = job.recipe.training, job.data.task, job.accelerator.device
-    examples = sum(len(batch) for batch in window)
+    batches = [[job.varied(number, progress.epoch) for number in numbers] for numbers in window]
+    items = max(1, sum(feature.items for features in batches for feature in features))
     total = torch.zeros((), device=device)
-    for numbers in window:
-        batch: dict[str, Any] = pad([job.train_ids[number] for number in numbers], job.tokenizer.pad_token_id)
-        labels = torch.tensor([job.data.train.gold[number] for number in numbers])
+    for features in batches:
+        batch = {name: tensor.to(device) for name, tensor in task.collate(features, job.tokenizer).items()}
         with job.accelerator.autocast():
-            logits = job.model(**{name: value.to(device) for name, value in batch.items()}).logits
-        loss = task.loss(logits, labels.to(device), training.label_smoothing) / examples
+            loss = task.loss(job.model, batch, training.label_smoothing) / items
         job.accelerator.backward(loss)
         total += loss.detach()
     failpoint("update.backward")
     norm = job.accelerator.clip_grad_norm_(job.model.parameters(), training.max_grad_norm)
-    rate = rate_at(step, job.updates, training)
+    rate = rate_at(progress.step, job.updates, training)
     set_rate(job.optimiser, rate)
     # The fused optimiser leaves everything as it is where this is 1: no wait for the device to find out.
     job.optimiser.found_inf = (~torch.isfinite(norm)).float()  # type: ignore[attr-defined]
     job.optimiser.step()
     job.optimiser.zero_grad(set_to_none=True)
     failpoint("update.done")
-    return Update(step + 1, total, norm, rate, examples)
+    return Update(progress.step + 1, total, norm, rate, sum(len(features) for features in batches))
 
 
 class Unread:
@@ -190,7 +188,7 @@ def set_learning(job: Job, learning: frozenset[str], step: int) -> Staged:
 
 def evaluate(job: Job, progress: Progress) -> Iterator[Event]:
     """Evaluate, and publish the model where it is the best so far: never one whose metric or loss is not a number."""
-    rows = len(job.validation_ids)
+    rows = len(job.data.validation)
     if rows >= MANY:
         yield Noted(progress.step, "eval", f"evaluating {count(rows)} rows")
     answers, metrics = job.evaluate()
@@ -242,7 +240,6 @@ def publish_model(job: Job, step: int) -> Published:
     import torch
 
     described = {
-        "task": job.recipe.task.name,
         "max_length": job.max_length,
         "threads": torch.get_num_threads(),
         "device": job.accelerator.device.type,
@@ -251,23 +248,21 @@ def publish_model(job: Job, step: int) -> Published:
     }
 
     def write(folder: Path) -> None:
-        job.model.save_pretrained(folder)
-        job.tokenizer.save_pretrained(folder)
+        job.data.task.save(job.model, job.tokenizer, folder)
         (folder / "workbench.json").write_text(json.dumps(described, indent=1), encoding="utf-8")
 
     return publish(step_folder(job.folder / "models", step), write, read_only=True)
 
 
 def _started(job: Job, progress: Progress) -> Started:
-    names = job.data.task.describe()["labels"]
-    validation = job.data.validation
+    task, validation = job.data.task, job.data.validation
     return Started(
         step=progress.step,
         updates=job.updates,
         parameters=sum(parameter.numel() for parameter in job.model.parameters()),
         device=f"{job.accelerator.device} · {describe_device()}",
         eval_set=job.data.eval_set,
-        eval_rows=[(text, names[gold]) for text, gold in zip(validation.texts, validation.gold, strict=True)],
+        eval_rows=[(json.dumps(each.fields, ensure_ascii=False), task.gold_words(each)) for each in validation],
         versions=versions(),
         notes=[] if progress.step else job.notes,
     )

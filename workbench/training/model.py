@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.backbones import find_backbone
-from workbench.catalog import SIZES
+from workbench.catalog import SIZES, Size
+from workbench.data.features import Example
 from workbench.recipe import Recipe
 from workbench.tasks import Task
+from workbench.training.architectures import LONGEST, sized_config
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -36,8 +38,12 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def train_tokenizer(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenizerBase:
-    """Train a lower-case byte-level BPE tokenizer on the texts: equal texts give equal tokenizers.
+def train_tokenizer(
+    texts: Iterable[str], vocabulary: int, *, cased: bool = False, types: bool = True
+) -> PreTrainedTokenizerBase:
+    """Train a byte-level BPE tokenizer on the texts, in small letters or `cased`: equal texts, equal tokenizers.
+
+    With `types` it tells the model which of two texts a token is of.
 
     (WordPiece and Unigram of the same library give another vocabulary at each training.)
     """
@@ -45,7 +51,7 @@ def train_tokenizer(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenize
     from transformers import PreTrainedTokenizerFast
 
     tokenizer = Tokenizer(models.BPE(unk_token=SPECIAL["unk"]))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.normalizer = normalizers.NFC() if cased else normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
@@ -60,13 +66,18 @@ def train_tokenizer(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenize
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=ends
     )
     names = {f"{name}_token": token for name, token in SPECIAL.items()}
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=512, **names)
+    inputs = ["input_ids", *(["token_type_ids"] if types else []), "attention_mask"]
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, model_max_length=LONGEST, model_input_names=inputs, **names
+    )
 
 
-def build_tokenizer(recipe: Recipe, texts: Sequence[str]) -> PreTrainedTokenizerBase:
-    """Return the backbone's tokenizer, or for an architecture without weights one trained on the texts."""
+def build_tokenizer(recipe: Recipe, task: Task, examples: Sequence[Example]) -> PreTrainedTokenizerBase:
+    """Return the backbone's tokenizer, or for an architecture without weights one trained on the examples' texts."""
     if recipe.backbone.name.startswith("size:"):
-        return train_tokenizer(texts, SIZES[recipe.backbone.name.removeprefix("size:")].vocabulary)
+        texts = (text for example in examples for text in task.texts(example))
+        types = task.card.family == "encoder"
+        return train_tokenizer(texts, size_of(recipe).vocabulary, cased=task.cased, types=types)
     return load_tokenizer(find_backbone(recipe))
 
 
@@ -76,20 +87,18 @@ def build_model(recipe: Recipe, task: Task, tokenizer: PreTrainedTokenizerBase) 
 
     torch.manual_seed(recipe.seed)
     if recipe.backbone.name.startswith("size:"):
-        config = _sized_config(recipe, tokenizer)
+        config = sized_config(task.card.family, size_of(recipe), tokenizer)
     else:
         from transformers import AutoConfig
 
         folder = find_backbone(recipe)
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    task.configure(config)
+    task.configure(config, tokenizer)
     _set_dropout(config, recipe.training.dropout)
-    if config.pad_token_id is None:
-        config.pad_token_id = tokenizer.pad_token_id
     if recipe.starts_random:
         return task.fresh(config), ["all weights are random: no pretraining is used"]
     options: dict[str, Any] = {"config": config, "dtype": torch.float32, "use_safetensors": True}
-    model, info = task.load(str(folder), local_files_only=True, trust_remote_code=False, **options)
+    model, info = task.load(folder, local_files_only=True, trust_remote_code=False, **options)
     fresh = sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
     return model, [f"new weights, not from the backbone: {', '.join(fresh)}"] if fresh else []
 
@@ -101,18 +110,9 @@ def longest_input(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) ->
     return int(min(positions - offset, tokenizer.model_max_length))
 
 
-def _sized_config(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PretrainedConfig:
-    from transformers import BertConfig
-
-    size = SIZES[recipe.backbone.name.removeprefix("size:")]
-    return BertConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=size.hidden,
-        num_hidden_layers=size.layers,
-        num_attention_heads=size.heads,
-        intermediate_size=4 * size.hidden,
-        pad_token_id=tokenizer.pad_token_id,
-    )
+def size_of(recipe: Recipe) -> Size:
+    """Return the size of an architecture that a recipe names instead of a backbone."""
+    return SIZES[recipe.backbone.name.removeprefix("size:")]
 
 
 def _set_dropout(config: PretrainedConfig, dropout: float | None) -> None:

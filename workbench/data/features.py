@@ -1,0 +1,51 @@
+"""Rows on their way to a model: an example is one as a task reads it, a feature one as a batch holds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+IGNORED = -100
+"""The label of what no loss is taken of."""
+
+
+class RowProblem(Exception):
+    """A row that a task cannot use: what is wrong with the column of a role, and what to do."""
+
+    def __init__(self, what: str, role: str, hint: str = "Mend or remove such rows, or name another column.") -> None:
+        super().__init__(what)
+        self.what, self.role, self.hint = what, role, hint
+
+
+@dataclass(frozen=True)
+class Example:
+    """`fields` is what the model is asked, role → value, as JSON has it; `gold` what is right, None if not known."""
+
+    fields: dict[str, Any]
+    gold: Any = None
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One row of a batch: token numbers of one example, or of one window of it.
+
+    `labels` is a number, or a list with one for each token; `items` counts what the loss is a mean of. `kind` tells
+    apart rows that a model is asked in different ways. `info` is what the answer needs to know beside the outputs.
+    """
+
+    example: int
+    ids: list[int]
+    types: list[int] | None = None
+    labels: Any = None
+    items: int = 1
+    kind: str = ""
+    info: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a batch is filled up to: tokens, and tokens of labels. Equal shapes are computed in equal ways."""
+
+    kind: str
+    width: int
+    label_width: int = 0

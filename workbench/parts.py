@@ -1,0 +1,64 @@
+"""What tasks and strategies are made of beside their code: a table of the recipe, and a card for the catalog. Light."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Part(BaseModel):
+    """A table of the recipe."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, str_strip_whitespace=True)
+
+
+class TaskOptions(Part):
+    """The recipe's table of a task; each task adds `name` and its own settings."""
+
+    name: Any
+
+
+class StrategyOptions(Part):
+    """The recipe's table of a strategy; each strategy adds `name` and its own settings."""
+
+    name: Any
+
+
+@dataclass(frozen=True)
+class Role:
+    """A column that a task reads, `names` being what it usually goes by.
+
+    `asked` tells what the model is asked from the right answer to it.
+    """
+
+    names: tuple[str, ...]
+    asked: bool = True
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class TaskCard:
+    """`metrics` are those of an evaluation; `goal` is the one that picks the best model.
+
+    `family` is the kind of architecture that a `size:` builds for the task: encoder, decoder or encoder-decoder.
+    `max_length` is the recipe's where it says nothing, in tokens.
+    """
+
+    title: str
+    help: str
+    roles: dict[str, Role]
+    metrics: tuple[str, ...]
+    goal: str
+    family: str = "encoder"
+    max_length: int = 128
+
+
+@dataclass(frozen=True)
+class StrategyCard:
+    """What the catalog says of a strategy; `pretrained` tells whether it starts from the backbone's weights."""
+
+    title: str
+    help: str
+    pretrained: bool = True

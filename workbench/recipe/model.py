@@ -1,0 +1,212 @@
+"""The recipe: everything that decides a run, validated, as TOML."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import reduce
+from operator import or_
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from workbench.catalog import SIZES, STRATEGIES, TASKS
+from workbench.parts import Part, StrategyOptions, TaskOptions
+from workbench.strategies import STRATEGIES as STRATEGY_CLASSES
+from workbench.tasks import TASKS as TASK_CLASSES
+
+PRETRAINED_RATE = 5e-5
+RANDOM_RATE = 5e-4
+
+if TYPE_CHECKING:
+    TaskTable = TaskOptions
+    StrategyTable = StrategyOptions
+else:
+    TaskTable = Annotated[reduce(or_, (each.Options for each in TASK_CLASSES.values())), Field(discriminator="name")]
+    StrategyTable = Annotated[
+        reduce(or_, (each.Options for each in STRATEGY_CLASSES.values())), Field(discriminator="name")
+    ]
+
+
+class Data(Part):
+    train: str = Field(min_length=1, description="A file, or starter:NAME for a set that ships with the workbench")
+    validation: str | None = Field(None, description="A file to evaluate on; none takes a share of train")
+    validation_share: float = Field(0.1, gt=0, lt=1, description="Share of train set aside where no file is given")
+    rows: int | None = Field(None, ge=1, description="Train on this many random rows; none takes all")
+
+
+class Backbone(Part):
+    name: str = Field(min_length=1, description="A folder, a Hub id, or size:NAME for an architecture without weights")
+    revision: str | None = Field(None, description="Branch, tag or commit of a Hub id")
+
+
+class Training(Part):
+    epochs: float = Field(3.0, gt=0, le=10_000, description="Passes over the training rows")
+    batch_size: int = Field(16, ge=1, le=65_536, description="Examples a forward pass")
+    accumulation: int = Field(1, ge=1, le=4096, description="Batches added up before each update")
+    learning_rate: float = Field(
+        PRETRAINED_RATE, gt=0, le=1, description="Peak rate; by default 5e-5, random weights 5e-4"
+    )
+    schedule: Literal["linear", "cosine", "constant"] = Field("linear", description="How the rate falls after warm-up")
+    warmup: float = Field(0.06, ge=0, lt=1, description="Share of the updates over which the rate rises")
+    weight_decay: float = Field(0.01, ge=0, le=1, description="Pulls weights to zero; not biases and norms")
+    dropout: float | None = Field(None, ge=0, lt=1, description="Replaces the backbone's own dropout")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of certainty taken from the right label")
+    max_grad_norm: float = Field(1.0, gt=0, description="Gradients are scaled down to this norm")
+    max_length: int = Field(
+        128, ge=4, le=131_072, description="Longest text in tokens; what is beyond is cut, or the next window"
+    )
+    batches: Literal["by length", "random"] = Field("by length", description="Texts of like length together, or not")
+    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="Arithmetic; auto is bf16 on a GPU")
+
+
+class Evaluation(Part):
+    every: int | None = Field(None, ge=1, description="Updates between evaluations; none is up to four times an epoch")
+    metric: str | None = Field(None, description="Decides which model is best; none takes the task's own")
+    patience: int | None = Field(None, ge=1, description="Stop after this many evaluations without a gain")
+
+
+class Checkpoint(Part):
+    every: int | None = Field(None, ge=1, description="Updates between checkpoints; none is at every evaluation")
+    keep: int = Field(2, ge=1, le=1000, description="How many checkpoints stay on disk")
+
+
+class Hardware(Part):
+    device: Literal["auto", "cpu", "gpu"] = Field(
+        "auto", description="Where to train; auto takes a GPU if there is one"
+    )
+    threads: int | None = Field(None, ge=1, le=1024, description="Processor threads; none takes the free cores")
+
+
+FIRST_WORDS = {"task": "name", "data": "train", "backbone": "name", "strategy": "name"}
+"""The setting that a word alone stands for: `task = "sentiment"` is `[task] name = "sentiment"`."""
+
+
+class Recipe(Part):
+    """Everything that decides a run. `name` is a label and decides nothing."""
+
+    name: str | None = Field(
+        None, max_length=200, description="A label; made from task, backbone and strategy if absent"
+    )
+    seed: int = Field(42, ge=0, lt=2**31, description="Decides order, dropout and fresh weights")
+    task: TaskTable
+    data: Data
+    backbone: Backbone
+    strategy: StrategyTable
+    training: Training = Training()
+    evaluation: Evaluation = Evaluation()
+    checkpoint: Checkpoint = Checkpoint()
+    hardware: Hardware = Hardware()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        filled = {
+            **value,
+            **{
+                table: {key: value[table]}
+                for table, key in FIRST_WORDS.items()
+                if table in value and isinstance(value[table], str)
+            },
+        }
+        training = filled.setdefault("training", {})
+        if isinstance(training, Mapping):
+            filled["training"] = {**_training_defaults(filled), **training}
+        return filled
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Recipe:
+        size = self.backbone.name.removeprefix("size:")
+        if size != self.backbone.name and size not in SIZES:
+            raise ValueError(f"backbone.name\x00no such size {size!r}; there are {', '.join(SIZES)}")
+        metrics = TASKS[self.task.name].metrics
+        if self.evaluation.metric is not None and self.evaluation.metric not in metrics:
+            raise ValueError(f"evaluation.metric\x00{self.evaluation.metric!r} is not one of {', '.join(metrics)}")
+        return self
+
+    @property
+    def starts_random(self) -> bool:
+        """Whether no pretrained weights are used, by the strategy or because the backbone has none."""
+        return not STRATEGIES[self.strategy.name].pretrained or self.backbone.name.startswith("size:")
+
+    @property
+    def goal(self) -> str:
+        """The metric that decides which model is best."""
+        return self.evaluation.metric or TASKS[self.task.name].goal
+
+    @property
+    def label(self) -> str:
+        """The name, or one made from what the recipe is about."""
+        return self.name or f"{self.dataset}-{self.strategy.name}"
+
+    @property
+    def dataset(self) -> str:
+        """A short name of the training data, without its folder."""
+        return _stem(self.data.train)
+
+    def flat(self) -> dict[str, Any]:
+        """Return every setting as `table.key` → value, the name left out."""
+        return _flatten(self.model_dump(mode="json", exclude={"name"}))
+
+    def hash(self) -> str:
+        """Return 16 hex digits that are equal for recipes that decide the same."""
+        return hashlib.sha256(json.dumps(self.flat(), sort_keys=True).encode()).hexdigest()[:16]
+
+    def diff(self, other: Recipe) -> dict[str, tuple[Any, Any]]:
+        """Return the settings in which `other` differs, as path → (mine, theirs)."""
+        mine, theirs = self.flat(), other.flat()
+        paths = [*mine, *(path for path in theirs if path not in mine)]
+        return {path: (mine.get(path), theirs.get(path)) for path in paths if mine.get(path) != theirs.get(path)}
+
+    def changed(self) -> set[str]:
+        """Return the paths of settings that are not at their default for this strategy and backbone."""
+        required = {"task": self.task.name, "data": self.data.train, "backbone": self.backbone.name}
+        plain = Recipe.model_validate({**required, "strategy": self.strategy.name})
+        return set(self.diff(plain))
+
+    def to_toml(self) -> str:
+        """Write the whole recipe, defaults too, as TOML."""
+        import tomli_w
+
+        return tomli_w.dumps(_without_none(self.model_dump(mode="json")))
+
+
+def _training_defaults(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of training whose default depends on the task or on where the weights come from."""
+    task, backbone, strategy = (_name(raw.get(table)) for table in ("task", "backbone", "strategy"))
+    card = TASKS.get(task)
+    random = backbone.startswith("size:") or (strategy in STRATEGIES and not STRATEGIES[strategy].pretrained)
+    return ({"max_length": card.max_length} if card else {}) | ({"learning_rate": RANDOM_RATE} if random else {})
+
+
+def _name(table: Any) -> str:
+    name = table.get("name") if isinstance(table, Mapping) else None
+    return name if isinstance(name, str) else ""
+
+
+def _flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _without_none(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_none(value) if isinstance(value, Mapping) else value
+        for key, value in table.items()
+        if value is not None
+    }
+
+
+def _stem(source: str) -> str:
+    path = Path(source.rpartition(":")[2])
+    stem = path.name.split(".")[0]
+    return path.parent.name if stem in ("train", "data") and path.parent.name else stem
