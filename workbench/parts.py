@@ -30,12 +30,14 @@ class StrategyOptions(Part):
 class Role:
     """A column that a task reads, `names` being what it usually goes by.
 
-    `asked` tells what the model is asked from the right answer to it.
+    `asked` tells what the model is asked from the right answer to it. `required` is a column that must be there;
+    with `blank` a row may have nothing in it.
     """
 
     names: tuple[str, ...]
     asked: bool = True
     required: bool = True
+    blank: bool = False
 
 
 @dataclass(frozen=True)

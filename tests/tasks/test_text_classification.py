@@ -15,7 +15,8 @@ from tests.making import tiny_tokenizer
 from workbench.data.features import Example, Feature, RowProblem
 from workbench.tasks import TASKS
 from workbench.tasks.answer import Answer, softmax
-from workbench.tasks.text_classification import TextClassification, label_text
+from workbench.tasks.labels import label_text
+from workbench.tasks.text_classification import TextClassification
 
 
 def task_of(labels: list[str]) -> TextClassification:

@@ -73,7 +73,7 @@ def collate(
         types = [fill(each.types or [0] * len(each.ids), width, 0, left) for each in features]
         batch["token_type_ids"] = torch.tensor(types)
     labels = [each.labels for each in features]
-    if labels[0] is None:
+    if any(each is None for each in labels):
         return batch
     if isinstance(labels[0], list) and labels[0] and isinstance(labels[0][0], int):
         label_width = shape.label_width if shape else max(len(each) for each in labels)

@@ -136,7 +136,8 @@ def examples_of(task: Task, table: Table, chosen: dict[str, str]) -> list[Exampl
 
 def _refuse_empty(task: Task, row: dict[str, Any]) -> None:
     for role, value in row.items():
-        if task.card.roles[role].required and (value is None or (isinstance(value, str) and not value.strip())):
+        card = task.card.roles[role]
+        if card.required and not card.blank and (value is None or (isinstance(value, str) and not value.strip())):
             raise RowProblem("is empty", role)
 
 

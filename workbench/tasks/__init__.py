@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from workbench.tasks.multi_label import MultiLabel
+from workbench.tasks.regression import Regression
 from workbench.tasks.task import Task
 from workbench.tasks.text_classification import Sentiment, TextClassification
 
 TASKS: dict[str, type[Task]] = {
     "sentiment": Sentiment,
     "text-classification": TextClassification,
+    "multi-label": MultiLabel,
+    "regression": Regression,
 }

@@ -96,6 +96,9 @@ class Task(ABC):
         model: PreTrainedModel = getattr(transformers, self.auto).from_config(config)
         return model
 
+    def begin(self, model: PreTrainedModel) -> None:  # noqa: B027
+        """Prepare the head of a model that is about to learn the task; most need nothing."""
+
     def save(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
         """Write a folder that the libraries of the field load as it is."""
         model.save_pretrained(folder)

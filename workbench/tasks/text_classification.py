@@ -13,6 +13,7 @@ from workbench.data.features import Example, Feature, RowProblem
 from workbench.errors import WorkbenchError
 from workbench.parts import Role, TaskCard, TaskOptions
 from workbench.tasks.answer import Answer, mean_loss, softmax
+from workbench.tasks.labels import label_order, label_text, name_outputs, named_labels, number_of, numbers_of
 from workbench.tasks.task import Task, Watch
 from workbench.tasks.texts import PAIR, PAIR_HELP, TEXT, TEXT_HELP, logits_of, text_features, text_fields
 
@@ -51,14 +52,13 @@ class TextClassification(Task):
     def __init__(self, options: Any, learned: dict[str, Any]) -> None:
         super().__init__(options, learned)
         self.labels: list[str] = learned["labels"]
-        self._numbers = {str(number): number for number in range(len(self.labels))} if learned.get("numbered") else {}
-        self._numbers |= {label: number for number, label in enumerate(self.labels)}
+        self._numbers = numbers_of(learned)
 
     @classmethod
     def learn(cls, options: Any, rows: Iterable[dict[str, Any]], names: Sequence[str]) -> Self:
         """Learn the label set: numbers in their order, words in the alphabet's."""
         labels = {label_of(row) for row in rows}
-        found = sorted((label for label in labels if label is not None), key=_label_order)
+        found = sorted((label for label in labels if label is not None), key=label_order)
         if len(found) < 2:
             raise WorkbenchError(
                 f"every row has the label {found[0]!r}" if found else "no labels",
@@ -73,10 +73,7 @@ class TextClassification(Task):
         label = label_of(row)
         if label is None:
             return Example(fields)
-        if label not in self._numbers:
-            known = ", ".join(self.labels[:20])
-            raise RowProblem(f"holds {label!r}, a label that no training row has", "label", f"Training has: {known}.")
-        return Example(fields, self._numbers[label])
+        return Example(fields, number_of(self._numbers, label, "label"))
 
     def gold_words(self, example: Example) -> str | None:
         """Return the right label."""
@@ -145,19 +142,6 @@ class Sentiment(TextClassification):
     Options = SentimentOptions
 
 
-def named_labels(found: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
-    """Return what is learned of the labels that were found; `names` are used where they fit labels 0, 1, 2, …"""
-    if names and list(found) == [str(number) for number in range(len(found))] and len(names) >= len(found):
-        return {"labels": list(names[: len(found)]), "numbered": True}
-    return {"labels": list(found)}
-
-
-def name_outputs(config: PretrainedConfig, labels: Sequence[str]) -> None:
-    """Name the outputs in a model's configuration; their number follows from that."""
-    config.id2label = dict(enumerate(labels))
-    config.label2id = {label: number for number, label in enumerate(labels)}
-
-
 def label_of(row: dict[str, Any]) -> str | None:
     """Return the label of a row as a text, None where it has none; raise a RowProblem where it has several."""
     label = row.get("label")
@@ -166,14 +150,3 @@ def label_of(row: dict[str, Any]) -> str | None:
             f"holds {type(label).__name__}, not one label", "label", 'Take task "multi-label", or another column.'
         )
     return None if label is None or not str(label).strip() else label_text(label)
-
-
-def label_text(label: Any) -> str:
-    """Return a label as the text it is known by: 1 and "1" are the same label, and so is 1.0."""
-    if isinstance(label, float) and label.is_integer():
-        label = int(label)
-    return str(label)
-
-
-def _label_order(label: str) -> tuple[int, int, str]:
-    return (0, int(label), "") if label.isascii() and label.isdigit() else (1, 0, label)

@@ -96,9 +96,12 @@ def build_model(recipe: Recipe, task: Task, tokenizer: PreTrainedTokenizerBase) 
     task.configure(config, tokenizer)
     _set_dropout(config, recipe.training.dropout)
     if recipe.starts_random:
-        return task.fresh(config), ["all weights are random: no pretraining is used"]
+        model = task.fresh(config)
+        task.begin(model)
+        return model, ["all weights are random: no pretraining is used"]
     options: dict[str, Any] = {"config": config, "dtype": torch.float32, "use_safetensors": True}
     model, info = task.load(folder, local_files_only=True, trust_remote_code=False, **options)
+    task.begin(model)
     fresh = sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
     return model, [f"new weights, not from the backbone: {', '.join(fresh)}"] if fresh else []
 
