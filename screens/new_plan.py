@@ -8,6 +8,7 @@ from textwrap import wrap
 
 from textual.content import Content
 
+from workbench.data.findings import Finding
 from workbench.data.report import Report
 from workbench.errors import WorkbenchError
 from workbench.insight.nearest import Nearest
@@ -60,7 +61,8 @@ def plan_lines(plan: Plan, cells: int) -> Content:
         lines += [("   ", "$foreground-muted", plan.error.hint)] if plan.error.hint else []
     elif plan.report is not None:
         lines += [("   ", "", line) for line in _facts(plan)]
-        lines += [(" ! ", "$text-warning", note) for note in plan.report.notes]
+        lines += [(" ! ", "$text-warning", finding_words(finding)) for finding in plan.report.findings]
+        lines += [("   ", "$foreground-muted", note) for note in plan.report.notes]
     elif plan.checking:
         lines.append(("   ", "$foreground-muted", "reading data and backbone … ^x ends it, ^s starts all the same"))
     if plan.nearest is not None:
@@ -84,6 +86,11 @@ def _facts(plan: Plan) -> list[str]:
     lines.append("   ".join(f"{role} ▸ {column}" for role, column in report.chosen.items()))
     lines += [f"labels: {label_words(report.labels)}"] if report.labels else []
     return lines
+
+
+def finding_words(finding: Finding) -> str:
+    """Return what the data doctor found, and what to do about it."""
+    return f"{finding.words}. {finding.remedy}"
 
 
 def label_words(labels: dict[str, int], shown: int = 4) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from store import predictions, runs
 from store.connection import open_store
 from store.runs import Run
+from workbench.data.findings import warning
 from workbench.data.report import Report
 from workbench.errors import WorkbenchError
 from workbench.inference.client import Answer
@@ -49,7 +50,8 @@ def report(**changes: Any) -> Report:
         "rows": 739, "validation_rows": 164, "columns": ["text", "label"], "chosen": {"text": "text", "label": "label"},
         "labels": {"negative": 370, "positive": 369}, "updates": 141, "evaluation_every": 11,
         "preview": [("a wonderful trip", "positive"), ("a boring boat trip", "negative")],
-        "parameters": 1_420_000, "notes": ["75 evaluation texts stand in the training rows too"],
+        "parameters": 1_420_000, "notes": ["labels.txt beside the data names the labels"],
+        "findings": [warning("overlap", "2 of 164 evaluation rows are training rows too", [3, 9], "Remove them.")],
     }  # fmt: skip
     return Report(**values | changes)
 

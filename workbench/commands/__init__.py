@@ -17,6 +17,7 @@ from workbench.text import plain
 COMMANDS = {
     "demo": "demo",
     "train": "train",
+    "data": "data",
     "ls": "listing",
     "show": "show",
     "log": "log",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -9,6 +10,7 @@ import click
 from workbench import recipe
 from workbench.commands.common import json_option, pass_home, print_json, run_json
 from workbench.commands.follow import follow
+from workbench.data.findings import lines
 from workbench.data.report import Report, inspect
 from workbench.paths import Home
 from workbench.recipe import Recipe
@@ -33,12 +35,14 @@ def command(home: Home, file: Path, settings: tuple[str, ...], wait: bool, check
     plan = recipe.load(file, settings)
     report = inspect(plan, home.create().cache)
     if check:
-        print_json(vars(report)) if as_json else _print_report(plan, report)
+        print_json(asdict(report)) if as_json else _print_report(plan, report)
         return
     run = queue.submit(home, plan)
     if not as_json:
         for note in report.notes:
             click.echo(f"note: {plain(note)}", err=True)
+        for line in lines(report.findings):
+            click.echo(line, err=True)
         click.echo(f"Run #{run.id} {plain(run.name)} is {run.state}: {count(report.updates)} updates.", err=wait)
     if wait:
         run = follow(home, run, quiet=as_json)
@@ -65,3 +69,5 @@ def _print_report(plan: Recipe, report: Report) -> None:
         click.echo(f"  {plain(right, 20)}: {plain(text, 90)}")
     for note in report.notes:
         click.echo(f"note: {plain(note)}")
+    for line in lines(report.findings):
+        click.echo(line)

@@ -10,19 +10,29 @@ IGNORED = -100
 
 
 class RowProblem(Exception):
-    """A row that a task cannot use: what is wrong with the column of a role, and what to do."""
+    """A row that a task cannot use: what is wrong with the column of a role, what to do, and the name of its kind."""
 
-    def __init__(self, what: str, role: str, hint: str = "Mend or remove such rows, or name another column.") -> None:
+    def __init__(
+        self,
+        what: str,
+        role: str,
+        hint: str = "Mend or remove such rows, or name another column.",
+        code: str = "wrong-type",
+    ) -> None:
         super().__init__(what)
-        self.what, self.role, self.hint = what, role, hint
+        self.what, self.role, self.hint, self.code = what, role, hint, code
 
 
 @dataclass(frozen=True)
 class Example:
-    """`fields` is what the model is asked, role → value, as JSON has it; `gold` what is right, None if not known."""
+    """`fields` is what the model is asked, role → value, as JSON has it; `gold` what is right, None if not known.
+
+    `row` is where it stands in its file, from 1; 0 for what was typed.
+    """
 
     fields: dict[str, Any]
     gold: Any = None
+    row: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The child of `report.inspect`: a recipe on stdin, a report or an error as JSON on stdout."""
+"""The child of `report.check`: a recipe on stdin, findings and a report, or an error, as JSON on stdout."""
 
 from __future__ import annotations
 
@@ -7,35 +7,42 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from workbench.answers import asked
 from workbench.backbones import find_backbone
 from workbench.catalog import SIZES, describe_backbone
-from workbench.data.prepare import length_of, prepare
-from workbench.data.report import Report
+from workbench.data.doctor import examine
+from workbench.data.prepare import Prepared, length_of
 from workbench.errors import WorkbenchError
 from workbench.recipe import Recipe, parse
 
 PREVIEW_ROWS = 5
 
 
-def report(recipe: Recipe, cache: Path) -> Report:
-    """Read everything a run will read, up to the weights."""
+def answer(recipe: Recipe, cache: Path) -> dict[str, Any]:
+    """Read everything a run will read, up to the weights, and examine it."""
     parameters = _parameters(recipe)
-    data = prepare(recipe, cache)
+    diagnosis = examine(recipe, cache)
+    report = None if diagnosis.data is None else _report(recipe, diagnosis.data, parameters)
+    return {"findings": [asdict(finding) for finding in diagnosis.findings], "report": report}
+
+
+def _report(recipe: Recipe, data: Prepared, parameters: int | None) -> dict[str, Any]:
+    """Return the fields of a Report, the findings left out."""
     length = length_of(recipe, len(data.train), len(data.validation))
-    return Report(
-        rows=len(data.train),
-        validation_rows=len(data.validation),
-        columns=data.columns,
-        chosen=data.chosen,
-        labels=data.task.count_golds(data.train),
-        preview=[(asked(each.fields)[:500], data.task.gold_words(each) or "") for each in data.train[:PREVIEW_ROWS]],
-        updates=length.updates,
-        evaluation_every=length.evaluate_every,
-        parameters=parameters,
-        notes=data.notes,
-    )
+    return {
+        "rows": len(data.train),
+        "validation_rows": len(data.validation),
+        "columns": data.columns,
+        "chosen": data.chosen,
+        "labels": data.task.count_golds(data.train),
+        "preview": [(asked(each.fields)[:500], data.task.gold_words(each) or "") for each in data.train[:PREVIEW_ROWS]],
+        "updates": length.updates,
+        "evaluation_every": length.evaluate_every,
+        "parameters": parameters,
+        "notes": data.notes,
+    }
 
 
 def _parameters(recipe: Recipe) -> int | None:
@@ -49,10 +56,10 @@ def main() -> None:
     """Answer one recipe."""
     with contextlib.redirect_stdout(sys.stderr):
         try:
-            answer = asdict(report(parse(json.load(sys.stdin)), Path(sys.argv[1])))
+            told = answer(parse(json.load(sys.stdin)), Path(sys.argv[1]))
         except WorkbenchError as error:
-            answer = {"error": {"what": error.what, "where": error.where, "hint": error.hint}}
-    json.dump(answer, sys.stdout)
+            told = {"error": {"what": error.what, "where": error.where, "hint": error.hint}}
+    json.dump(told, sys.stdout)
 
 
 if __name__ == "__main__":

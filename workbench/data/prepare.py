@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,16 @@ from workbench.tasks import TASKS, Task
 PROBLEMS_NAMED = 5
 """How many rows that cannot be used are named."""
 
+ROWS = "rows"
+"""The code of the error that stands for rows that cannot be used."""
+
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a recipe's data come to. `columns` are those of the training rows; `chosen` maps role → column."""
+    """What a recipe's data come to. `columns` are those of the training rows; `chosen` maps role → column.
+
+    `train_file` and `validation_file` are where the rows stand: the same where some were set aside.
+    """
 
     task: Task
     train: list[Example]
@@ -32,23 +38,26 @@ class Prepared:
     columns: list[str]
     chosen: dict[str, str]
     notes: list[str]
+    train_file: str
+    validation_file: str
 
     @property
     def eval_set(self) -> str:
         """A name made of the evaluation set's content: equal sets have equal names."""
-        return _digest([_content(self.validation), self.task.describe()["learned"]])
+        return digest([_content(self.validation), self.task.describe()["learned"]])
 
     @property
     def fingerprint(self) -> str:
         """A name made of all that is trained and evaluated on: what a resumed run must find again."""
-        return _digest([_content(self.train), self.eval_set])
+        return digest([_content(self.train), self.eval_set])
 
 
 def _content(examples: Sequence[Example]) -> list[Any]:
     return [[example.fields, example.gold] for example in examples]
 
 
-def _digest(content: Any) -> str:
+def digest(content: Any) -> str:
+    """Return 16 hex digits that are equal for equal content."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode("ascii")).hexdigest()[:16]
 
 
@@ -70,36 +79,82 @@ def length_of(recipe: Recipe, rows: int, validation_rows: int) -> Length:
     return Length(ceil(per_epoch * training.epochs), per_epoch, every)
 
 
-def prepare(recipe: Recipe, cache: Path) -> Prepared:
-    """Read and check the data of a recipe; raise a WorkbenchError that names the file, the column and the row."""
+@dataclass(frozen=True)
+class Problem:
+    """A row, counted from 1, that cannot be used."""
+
+    where: str
+    row: int
+    column: str
+    problem: RowProblem
+
+
+def prepare(recipe: Recipe, cache: Path, problems: list[Problem] | None = None) -> Prepared:
+    """Read and check the data of a recipe; raise a WorkbenchError that names the file, the column and the row.
+
+    `problems` is given all rows that cannot be used, where not only the first are wanted.
+    """
+    problems = [] if problems is None else problems
     table = read(recipe.data.train, cache)
     names, notes = _label_names(recipe.data.train)
     chosen = columns_of(recipe, table)
-    try:
-        task = TASKS[recipe.task.name].learn(recipe.task, rows_of(table, chosen), names)
-    except RowProblem as problem:
-        raise WorkbenchError(f"column {chosen[problem.role]!r} {problem.what}", table.where, problem.hint) from None
+    task = _learned(recipe, table, chosen, names, problems)
     notes = [*table.notes, *notes, *_names_used(task, names)]
-    train = examples_of(task, table, chosen)
-    source = recipe.data.validation or validation_of(recipe.data.train)
+    train = examples_of(task, table, chosen, problems)
+    source, held_out_file = recipe.data.validation or validation_of(recipe.data.train), table.where
     kept: Sequence[int]
     if source:
-        validation = _validation(recipe, task, source, cache, notes)
-        kept = sample(len(train), recipe.data.rows, recipe.seed)
-    else:
+        held_out_table = read(source, cache, "validation")
+        notes += [f"evaluation: {note}" for note in held_out_table.notes]
+        validation = examples_of(task, held_out_table, columns_of(recipe, held_out_table), problems)
+        kept, held_out_file = sample(len(train), recipe.data.rows, recipe.seed), held_out_table.where
+    if problems:
+        raise _refusal(problems)
+    if not source:
         kept, held_out = split(len(train), recipe.data.validation_share, recipe.seed)
         if not kept:
-            raise WorkbenchError("too few rows to set some aside for evaluation", where=table.where)
+            raise WorkbenchError(
+                "too few rows to set some aside for evaluation", where=table.where, code="too-few-rows"
+            )
         validation = [train[number] for number in held_out]
         kept = [kept[number] for number in sample(len(kept), recipe.data.rows, recipe.seed)]
         notes.append(f"{len(held_out)} of {len(train)} rows are set aside for evaluation")
     if recipe.data.rows and recipe.data.rows > len(kept):
         notes.append(f"data.rows asks for {recipe.data.rows}, there are {len(kept)}")
     train = [train[number] for number in kept]
-    shared = len({_digest(each.fields) for each in train} & {_digest(each.fields) for each in validation})
-    if shared:
-        notes.append(f"{shared} evaluation rows stand in the training rows too: the scores flatter")
-    return Prepared(task, train, validation, table.columns, chosen, notes)
+    return Prepared(task, train, validation, table.columns, chosen, notes, table.where, held_out_file)
+
+
+def _learned(recipe: Recipe, table: Table, chosen: dict[str, str], names: list[str], problems: list[Problem]) -> Task:
+    """Return the task after a look at the training rows; raise a WorkbenchError where one cannot be read."""
+    kind = TASKS[recipe.task.name]
+    try:
+        return kind.learn(recipe.task, rows_of(table, chosen), names)
+    except RowProblem:
+        problems += _unreadable(kind, recipe, table, chosen)
+        raise _refusal(problems) from None
+    except WorkbenchError as error:
+        raise WorkbenchError(error.what, table.where, error.hint, error.code) from None
+
+
+def _unreadable(kind: type[Task], recipe: Recipe, table: Table, chosen: dict[str, str]) -> Iterator[Problem]:
+    for number, row in enumerate(rows_of(table, chosen), 1):
+        try:
+            kind.learn(recipe.task, [row], [])
+        except RowProblem as problem:
+            yield Problem(table.where, number, chosen[problem.role], problem)
+        except WorkbenchError:
+            continue
+
+
+def _refusal(problems: Sequence[Problem]) -> WorkbenchError:
+    """Return the error that names the first rows that cannot be used."""
+    where = problems[0].where
+    here = [each for each in problems if each.where == where]
+    lines = [f"row {each.row}: column {each.column!r} {each.problem.what}" for each in here[:PROBLEMS_NAMED]]
+    more = len(here) - PROBLEMS_NAMED
+    words = "\n".join([*lines, *([f"and {more} more rows"] if more > 0 else [])])
+    return WorkbenchError(words, where=where, hint=here[0].problem.hint, code=ROWS)
 
 
 def columns_of(recipe: Recipe, table: Table) -> dict[str, str]:
@@ -116,21 +171,15 @@ def rows_of(table: Table, chosen: dict[str, str]) -> Iterator[dict[str, Any]]:
         yield dict(zip(chosen, row, strict=True))
 
 
-def examples_of(task: Task, table: Table, chosen: dict[str, str]) -> list[Example]:
-    """Return the examples of a table; raise a WorkbenchError that names the first rows that cannot be used."""
+def examples_of(task: Task, table: Table, chosen: dict[str, str], problems: list[Problem]) -> list[Example]:
+    """Return the examples of a table, and add to `problems` the rows that cannot be used."""
     examples: list[Example] = []
-    problems: list[tuple[int, RowProblem]] = []
     for number, row in enumerate(rows_of(table, chosen), 1):
         try:
             _refuse_empty(task, row)
-            examples.append(task.example(row))
+            examples.append(replace(task.example(row), row=number))
         except RowProblem as problem:
-            problems.append((number, problem))
-    if problems:
-        lines = [f"row {row}: column {chosen[each.role]!r} {each.what}" for row, each in problems[:PROBLEMS_NAMED]]
-        more = len(problems) - PROBLEMS_NAMED
-        words = "\n".join([*lines, *([f"and {more} more rows"] if more > 0 else [])])
-        raise WorkbenchError(words, where=table.where, hint=problems[0][1].hint)
+            problems.append(Problem(table.where, number, chosen.get(problem.role, problem.role), problem))
     return examples
 
 
@@ -138,13 +187,7 @@ def _refuse_empty(task: Task, row: dict[str, Any]) -> None:
     for role, value in row.items():
         card = task.card.roles[role]
         if card.required and not card.blank and (value is None or (isinstance(value, str) and not value.strip())):
-            raise RowProblem("is empty", role)
-
-
-def _validation(recipe: Recipe, task: Task, source: str, cache: Path, notes: list[str]) -> list[Example]:
-    table = read(source, cache, "validation")
-    notes += [f"evaluation: {note}" for note in table.notes]
-    return examples_of(task, table, columns_of(recipe, table))
+            raise RowProblem("is empty", role, code="empty")
 
 
 def _names_used(task: Task, names: list[str]) -> list[str]:

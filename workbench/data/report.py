@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from workbench.data.findings import Finding, refusal
 from workbench.errors import WorkbenchError
 from workbench.recipe import Recipe
 from workbench.supervision.environment import ROOT
@@ -32,6 +33,15 @@ class Report:
     evaluation_every: int
     parameters: int | None
     notes: list[str]
+    findings: list[Finding]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the data doctor found; `report` is None where an error is among it."""
+
+    findings: list[Finding]
+    report: Report | None
 
 
 def inspect(
@@ -41,6 +51,16 @@ def inspect(
 
     Blocks for some seconds; at most `timeout` seconds, and ends soon after `cancelled` returns True.
     """
+    checked = check(recipe, cache, timeout=timeout, cancelled=cancelled)
+    if checked.report is None:
+        raise refusal(checked.findings)
+    return checked.report
+
+
+def check(
+    recipe: Recipe, cache: Path, *, timeout: float = 120, cancelled: Callable[[], bool] = lambda: False
+) -> Checked:
+    """Have the data doctor examine a recipe's data, as `inspect`; what is wrong with the data is a finding."""
     child = subprocess.Popen(
         [sys.executable, "-m", "workbench.data.inspect", str(cache)],
         stdin=subprocess.PIPE,
@@ -72,12 +92,16 @@ def inspect(
     return _decode(output, child.returncode)
 
 
-def _decode(output: str, code: int) -> Report:
+def _decode(output: str, code: int) -> Checked:
     try:
         answer = json.loads(output)
     except ValueError:
         raise WorkbenchError(f"reading the data ended with exit code {code}", hint="Run `workbench doctor`.") from None
     if "error" in answer:
         raise WorkbenchError(**answer["error"])
-    answer["preview"] = [(text, label) for text, label in answer["preview"]]
-    return Report(**answer)
+    findings = [Finding(**{**each, "rows": tuple(each["rows"])}) for each in answer["findings"]]
+    report = answer["report"]
+    if report is None:
+        return Checked(findings, None)
+    report["preview"] = [(text, label) for text, label in report["preview"]]
+    return Checked(findings, Report(**report, findings=[each for each in findings if each.level == "warning"]))

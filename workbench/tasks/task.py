@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from workbench.data.features import Example, Feature, Shape
+from workbench.data.findings import Finding
 from workbench.parts import TaskCard, TaskOptions
 from workbench.tasks.answer import Answer
 
@@ -72,6 +73,15 @@ class Task(ABC):
     def texts(self, example: Example) -> list[str]:
         """Return the texts that a tokenizer made for the rows is trained on."""
         return [value for value in example.fields.values() if isinstance(value, str)]
+
+    def doubts(self, examples: Sequence[Example]) -> Iterator[Finding]:
+        """Yield what is doubtful about examples that can be used all the same; rows are counted from 1."""
+        yield from ()
+
+    def lost(self, example: Example, features: Sequence[Feature]) -> str:
+        """Return what the length limit takes from an example, such as its answer, or nothing."""
+        (only,) = features
+        return "end" if only.info.get("of", 0) > len(only.ids) else ""
 
     # model
 

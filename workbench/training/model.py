@@ -108,8 +108,13 @@ def build_model(recipe: Recipe, task: Task, tokenizer: PreTrainedTokenizerBase) 
 
 def longest_input(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
     """Return how many tokens the model takes at most."""
-    positions = getattr(model.config, "max_position_embeddings", None) or 10**6
-    offset = 2 if model.config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet", "longformer") else 0
+    return longest_of(model.config, tokenizer)
+
+
+def longest_of(config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> int:
+    """Return how many tokens a model of this configuration takes at most."""
+    positions = getattr(config, "max_position_embeddings", None) or 10**6
+    offset = 2 if config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet", "longformer") else 0
     return int(min(positions - offset, tokenizer.model_max_length))
 
 
