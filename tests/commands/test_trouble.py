@@ -47,7 +47,7 @@ SAYS = {
     "a wrong field": 'did you mean "learning_rate"?',
     "a missing file": "there is no such file",
     "no such column": 'did you mean "text"?',
-    "an unknown label": "row 5: column 'label' holds",
+    "an unknown label": "column 'label' holds '[CLS] [/red] ",
     "an empty file": "the file is empty",
     "no weights": "no *.safetensors file",
 }

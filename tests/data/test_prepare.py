@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.making import toy_rows, write_jsonl
+from workbench.data.doctor import doubts
 from workbench.data.features import Example
 from workbench.data.prepare import Prepared, prepare
 from workbench.errors import WorkbenchError
@@ -62,7 +63,11 @@ def test_a_column_of_another_kind_is_named(tmp_path: Path) -> None:
     assert "column 'text' holds int, not text" in refused(tmp_path / "1", numbers).what
     lists = [{"text": "x", "label": ["a", "b"]} for _ in range(3)]
     error = refused(tmp_path / "2", lists)
-    assert (error.what, "multi-label" in error.hint) == ("column 'label' holds list, not one label", True)
+    assert (error.what, "multi-label" in error.hint) == (
+        "row 1: column 'label' holds list, not one label\nrow 2: column 'label' holds list, not one label\n"
+        "row 3: column 'label' holds list, not one label",
+        True,
+    )
 
 
 def test_one_label_is_too_few(tmp_path: Path) -> None:
@@ -114,8 +119,9 @@ def test_an_evaluation_set_is_named_by_its_content(tmp_path: Path) -> None:
 
 
 def test_texts_that_stand_in_both_sets_are_told(tmp_path: Path) -> None:
-    data = prepared(tmp_path, toy_rows(10), toy_rows(4))
-    assert "4 evaluation rows stand in the training rows too: the scores flatter" in data.notes
+    found = {finding.code: finding for finding in doubts(prepared(tmp_path, toy_rows(10), toy_rows(4)))}
+    assert found["overlap"].rows == (1, 2, 3, 4)
+    assert found["overlap"].where == str(tmp_path / "validation.jsonl")
 
 
 def test_a_lone_row_cannot_be_split(tmp_path: Path) -> None:

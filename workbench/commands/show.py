@@ -9,8 +9,10 @@ import click
 
 from store import checkpoints, points, predictions
 from store.connection import Store
+from store.predictions import Prediction
 from store.runs import Run
 from workbench.commands.common import find_run, json_option, pass_home, print_json, reading, run_json, state_words
+from workbench.insight.labels import confusion, label_rows, mistakes
 from workbench.paths import Home
 from workbench.text import ago, count, duration, number, plain, quantity, size, spelled, table
 
@@ -38,12 +40,15 @@ def _toml_escape(char: str) -> str:
 
 
 def _as_json(store: Store, home: Home, run: Run) -> dict[str, object]:
+    told = predictions.listing(store, run.id)
     return {
         **run_json(run),
         "folder": str(home.run_folder(run.uid)),
         "metrics": {name: vars(summary) for name, summary in points.summaries(store, [run.id])[run.id].items()},
         "checkpoints": [vars(each) for each in checkpoints.listing(store, run.id)],
-        "predictions": predictions.count(store, run.id),
+        "predictions": len(told),
+        "labels": [vars(row) for row in label_rows(told)],
+        "confusion": confusion(told),
     }
 
 
@@ -72,11 +77,28 @@ def _as_text(store: Store, home: Home, run: Run) -> list[str]:
         ]
         heads = ["metric", "last", "lowest", "highest", "at step", "points"]
         lines += ["", *table(rows, heads, ["left", "right", "right", "right", "right", "right"])]
+    lines += _label_lines(predictions.listing(store, run.id))
     saved = checkpoints.listing(store, run.id)
     if saved:
         rows = [[each.kind, str(each.step), plain(each.path), size(each.bytes)] for each in saved]
         lines += ["", *table(rows, ["saved", "step", "path", "size"], ["left", "right"])]
     return [*lines, "", "recipe", *(f"  {plain(line)}" for line in run.recipe.splitlines() if line)]
+
+
+def _label_lines(told: list[Prediction]) -> list[str]:
+    """Return how well each label is told on the evaluation set, and the commonest mistakes."""
+    found = label_rows(told)
+    if not found:
+        return []
+    rows = [
+        [plain(row.label, 40), *(number(v) for v in (row.precision, row.recall, row.f1)), count(row.rows)]
+        for row in found
+    ]
+    lines = ["", *table(rows, ["label", "precision", "recall", "f1", "rows"], ["left", *["right"] * 4])]
+    wrong = [
+        f"{plain(right, 40)} taken for {plain(said, 40)} {count(n)}" for right, said, n in mistakes(confusion(told))
+    ]
+    return [*lines, f"mistakes: {', '.join(wrong)}"] if wrong else lines
 
 
 def _best(run: Run) -> str:

@@ -41,7 +41,7 @@ def examine(recipe: Recipe, cache: Path) -> Diagnosis:
     problems: list[Problem] = []
     try:
         data = prepare(recipe, cache, problems)
-        findings = [*_doubts(data), *length_findings(recipe, data)]
+        findings = [*doubts(data), *length_findings(recipe, data)]
         return Diagnosis(findings, data)
     except WorkbenchError as error:
         told = [] if error.code == ROWS else [Finding(error.code, "error", error.what, error.where, remedy=error.hint)]
@@ -59,7 +59,7 @@ def _row_errors(problems: Sequence[Problem]) -> Iterator[Finding]:
         yield Finding(code, "error", what, where, rows, len(listed), first.hint)
 
 
-def _doubts(data: Prepared) -> Iterator[Finding]:
+def doubts(data: Prepared) -> Iterator[Finding]:
     """Yield what is doubtful about examples that can be used."""
     for finding in (*_texts(data.train), *_repeated(data.train), *_golds(data), *data.task.doubts(data.train)):
         yield replace(finding, where=data.train_file)

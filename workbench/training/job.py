@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.data.batching import plan_batches, plan_windows
+from workbench.data.doctor import doubts
 from workbench.data.features import Feature
 from workbench.data.prepare import Prepared, length_of, prepare
 from workbench.errors import WorkbenchError
@@ -114,7 +115,7 @@ def build(recipe: Recipe, folder: Path, cache: Path) -> Job:
         evaluate_every=length.evaluate_every,
         save_every=recipe.checkpoint.every or length.evaluate_every,
         max_length=max_length,
-        notes=[*data.notes, *notes],
+        notes=[*data.notes, *(finding.words for finding in doubts(data)), *notes],
     )
 
 
