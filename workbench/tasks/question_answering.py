@@ -240,7 +240,9 @@ def best_spans(starts: Sequence[float], ends: Sequence[float], longest: int) -> 
         return []
     width = min(longest, len(starts))
     filled = numpy.array([*ends, *[-math.inf] * (width - 1)])
-    scores = (numpy.array(starts)[:, None] + numpy.lib.stride_tricks.sliding_window_view(filled, width)).ravel()
+    # Logits that are not numbers have scores that are none, without a word on stderr.
+    with numpy.errstate(invalid="ignore"):
+        scores = (numpy.array(starts)[:, None] + numpy.lib.stride_tricks.sliding_window_view(filled, width)).ravel()
     enough = numpy.partition(scores, -SPANS)[-SPANS] if len(scores) > SPANS else -math.inf
     likely = numpy.flatnonzero(~(scores < enough))
     kept = likely[numpy.argsort(-scores[likely], kind="stable")][:SPANS]
