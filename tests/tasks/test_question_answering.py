@@ -17,8 +17,10 @@ from hypothesis import strategies as some
 from tests.making import BAD, GOOD, TWO_SIDED, tiny_model, tiny_tokenizer
 from workbench.abilities import why_unable
 from workbench.data.features import Example, Feature, RowProblem
+from workbench.data.prepare import prepare
 from workbench.errors import WorkbenchError
 from workbench.inference.scoring import answers_to
+from workbench.recipe import Recipe, parse
 from workbench.tasks import TASKS
 from workbench.tasks.answer import Answer
 from workbench.tasks.passages import Window
@@ -91,6 +93,41 @@ def test_a_row_is_an_example_with_its_right_answers() -> None:
         with pytest.raises(RowProblem, match="holds int, not text") as problem:
             task.example({**row, role: 3})
         assert problem.value.role == role
+
+
+TABLE = """question,passage,answer,answer_start
+which?,one two two,two,8
+which?,one two three,three,
+"""
+
+
+def recipe_of(rows: Path) -> Recipe:
+    data = {"train": str(rows), "validation": str(rows)}
+    return parse({"task": "question-answering", "data": data, "backbone": "size:tiny", "strategy": "scratch"})
+
+
+def test_a_table_of_texts_is_read(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text(TABLE, encoding="utf-8")
+    prepared = prepare(recipe_of(tmp_path / "rows.csv"), tmp_path / "cache")
+    assert prepared.chosen == {role: "passage" if role == "context" else role for role in prepared.chosen} | {
+        "answers": "answer"
+    }
+    assert [example.gold for example in prepared.train] == [
+        {"text": ["two"], "answer_start": [8]},
+        {"text": ["three"], "answer_start": [8]},
+    ]
+    assert recipe_of(tmp_path).training.max_length == 384
+
+
+def test_a_row_that_does_not_fit_is_named(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text(f"{TABLE}which?,one,two,\n,one,one,\nwhich?,one,,\n", encoding="utf-8")
+    with pytest.raises(WorkbenchError) as refusal:
+        prepare(recipe_of(tmp_path / "rows.csv"), tmp_path / "cache")
+    assert refusal.value.what.splitlines() == [
+        "row 3: column 'answer' holds 'two', which does not stand in the context",
+        "row 4: column 'question' is empty",
+        "row 5: column 'answer' is empty",
+    ]
 
 
 @pytest.mark.parametrize("kind", ["bert", "roberta", "gpt2"])
