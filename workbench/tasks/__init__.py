@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workbench.tasks.multi_label import MultiLabel
+from workbench.tasks.question_answering import QuestionAnswering
 from workbench.tasks.regression import Regression
 from workbench.tasks.task import Task
 from workbench.tasks.text_classification import Sentiment, TextClassification
@@ -12,4 +13,5 @@ TASKS: dict[str, type[Task]] = {
     "text-classification": TextClassification,
     "multi-label": MultiLabel,
     "regression": Regression,
+    "question-answering": QuestionAnswering,
 }
