@@ -51,7 +51,7 @@ def examine(recipe: Recipe, cache: Path) -> Diagnosis:
 def _row_errors(problems: Sequence[Problem]) -> Iterator[Finding]:
     """Yield the rows that cannot be used, those with the same kind of problem together."""
     kinds: dict[tuple[str, str, str], list[Problem]] = defaultdict(list)
-    for problem in problems:
+    for problem in {(each.where, each.row): each for each in problems}.values():
         kinds[problem.where, problem.column, problem.problem.code].append(problem)
     for (where, column, code), listed in kinds.items():
         first, rows = listed[0].problem, tuple(each.row for each in listed[:SHOWN])

@@ -150,7 +150,8 @@ def _unreadable(kind: type[Task], recipe: Recipe, table: Table, chosen: dict[str
 def _refusal(problems: Sequence[Problem]) -> WorkbenchError:
     """Return the error that names the first rows that cannot be used."""
     where = problems[0].where
-    here = [each for each in problems if each.where == where]
+    # Where a file is both trained and evaluated on, its rows were looked at twice.
+    here = list({each.row: each for each in problems if each.where == where}.values())
     lines = [f"row {each.row}: column {each.column!r} {each.problem.what}" for each in here[:PROBLEMS_NAMED]]
     more = len(here) - PROBLEMS_NAMED
     words = "\n".join([*lines, *([f"and {more} more rows"] if more > 0 else [])])
