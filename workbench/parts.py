@@ -30,12 +30,14 @@ class StrategyOptions(Part):
 class Role:
     """A column that a task reads, `names` being what it usually goes by.
 
-    `asked` tells what the model is asked from the right answer to it.
+    `asked` tells what the model is asked from the right answer to it. `kind` is what the column holds (text, list,
+    number, answers): the only column of that kind is taken where no name is usual; nothing is never guessed so.
     """
 
     names: tuple[str, ...]
     asked: bool = True
     required: bool = True
+    kind: str = ""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,8 @@ def report(recipe: Recipe, cache: Path) -> Report:
         rows=len(data.train),
         validation_rows=len(data.validation),
         columns=data.columns,
+        types=data.types,
+        encoding=data.encoding,
         chosen=data.chosen,
         labels=data.task.count_golds(data.train),
         preview=[(asked(each.fields)[:500], data.task.gold_words(each) or "") for each in data.train[:PREVIEW_ROWS]],

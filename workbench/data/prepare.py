@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from workbench.data.batching import default_evaluation, sample, split, updates_per_epoch
-from workbench.data.columns import choose_columns
+from workbench.data.columns import choose_columns, guesses_in
 from workbench.data.features import Example, RowProblem
+from workbench.data.locating import beside
 from workbench.data.sources import Table, read, validation_of
 from workbench.errors import WorkbenchError
 from workbench.recipe import Recipe
@@ -24,12 +25,15 @@ PROBLEMS_NAMED = 5
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a recipe's data come to. `columns` are those of the training rows; `chosen` maps role → column."""
+    """What a recipe's data come to. `columns` are those of the training rows, `types` what they hold in words,
+    `encoding` how they are written; `chosen` maps role → column."""
 
     task: Task
     train: list[Example]
     validation: list[Example]
     columns: list[str]
+    types: dict[str, str]
+    encoding: str
     chosen: dict[str, str]
     notes: list[str]
 
@@ -73,15 +77,16 @@ def length_of(recipe: Recipe, rows: int, validation_rows: int) -> Length:
 def prepare(recipe: Recipe, cache: Path) -> Prepared:
     """Read and check the data of a recipe; raise a WorkbenchError that names the file, the column and the row."""
     table = read(recipe.data.train, cache)
-    names, notes = _label_names(recipe.data.train)
-    chosen = columns_of(recipe, table)
+    guesses: list[str] = []
+    chosen = columns_of(recipe, table, guesses)
+    names, named_by, notes = _label_names(recipe.data.train, table, chosen)
     try:
         task = TASKS[recipe.task.name].learn(recipe.task, rows_of(table, chosen), names)
     except RowProblem as problem:
         raise WorkbenchError(f"column {chosen[problem.role]!r} {problem.what}", table.where, problem.hint) from None
-    notes = [*table.notes, *notes, *_names_used(task, names)]
+    notes = [*table.notes, *guesses, *notes, *_names_used(task, names, named_by)]
     train = examples_of(task, table, chosen)
-    source = recipe.data.validation or validation_of(recipe.data.train)
+    source = recipe.data.validation or validation_of(recipe.data.train, cache)
     kept: Sequence[int]
     if source:
         validation = _validation(recipe, task, source, cache, notes)
@@ -99,14 +104,16 @@ def prepare(recipe: Recipe, cache: Path) -> Prepared:
     shared = len({_digest(each.fields) for each in train} & {_digest(each.fields) for each in validation})
     if shared:
         notes.append(f"{shared} evaluation rows stand in the training rows too: the scores flatter")
-    return Prepared(task, train, validation, table.columns, chosen, notes)
+    return Prepared(task, train, validation, table.columns, table.types, table.encoding, chosen, notes)
 
 
-def columns_of(recipe: Recipe, table: Table) -> dict[str, str]:
-    """Return role → column of a table for a recipe's task."""
+def columns_of(recipe: Recipe, table: Table, notes: list[str]) -> dict[str, str]:
+    """Return role → column of a table for a recipe's task; `notes` is told each that is guessed by what it holds."""
     roles = TASKS[recipe.task.name].card.roles
     named = {role: getattr(recipe.task, role) for role in roles}
-    return choose_columns(roles, named, table.columns, table.where)
+    chosen = choose_columns(roles, named, table.columns, table.where, table.types)
+    notes += guesses_in(roles, named, chosen)
+    return chosen
 
 
 def rows_of(table: Table, chosen: dict[str, str]) -> Iterator[dict[str, Any]]:
@@ -142,25 +149,30 @@ def _refuse_empty(task: Task, row: dict[str, Any]) -> None:
 
 def _validation(recipe: Recipe, task: Task, source: str, cache: Path, notes: list[str]) -> list[Example]:
     table = read(source, cache, "validation")
-    notes += [f"evaluation: {note}" for note in table.notes]
-    return examples_of(task, table, columns_of(recipe, table))
+    told = [*table.notes]
+    examples = examples_of(task, table, columns_of(recipe, table, told))
+    notes += [f"evaluation: {note}" for note in told]
+    return examples
 
 
-def _names_used(task: Task, names: list[str]) -> list[str]:
+def _names_used(task: Task, names: list[str], named_by: str) -> list[str]:
     if not names:
         return []
     known = task.learned.get("labels", [])
     used = "names the labels" if set(known) <= set(names) else "does not fit the labels and is not used"
-    return [f"labels.txt beside the data {used}"]
+    return [f"{named_by} {used}"]
 
 
-def _label_names(source: str) -> tuple[list[str], list[str]]:
-    folder = Path(source)
-    file = folder / "labels.txt" if folder.is_dir() else folder.with_name("labels.txt")
-    if not file.is_file():
-        return [], []
+def _label_names(source: str, table: Table, chosen: dict[str, str]) -> tuple[list[str], str, list[str]]:
+    """Return the names of the labels 0, 1, 2, …, what gives them (a file, or the column itself), and notes."""
+    file = beside(source, "labels.txt")
+    notes = []
     try:
-        names = [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        names = file.read_text(encoding="utf-8-sig").splitlines() if file else []
     except (OSError, UnicodeDecodeError):
-        return [], [f"{file} is there but cannot be read"]
-    return names, []
+        names, notes = [], [f"{file} is there but cannot be read"]
+    names = [name.strip() for name in names if name.strip()]
+    if names:
+        return names, "labels.txt beside the data", notes
+    column = next((column for column in chosen.values() if column in table.names), "")
+    return table.names.get(column, []), f"column {column!r}", notes
