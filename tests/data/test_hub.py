@@ -43,15 +43,21 @@ import json, sys
 from pathlib import Path
 from workbench.data.sources import read, validation_of
 from workbench.errors import WorkbenchError
-source, cache, split = sys.argv[1:]
-try:
-    table = read(source, Path(cache), split)
-    rows = {column: table.values(column) for column in table.columns}
-    own = validation_of(source, Path(cache))
-    print(json.dumps({"rows": rows, "notes": table.notes, "names": dict(table.names), "validation": own}))
-except WorkbenchError as error:
-    print(json.dumps({"error": [error.what, error.where, error.hint]}))
+cache = Path(sys.argv[1])
+answers = []
+for question in sys.argv[2:]:
+    source, _, split = question.partition(" ")
+    try:
+        table = read(source, cache, split or "train")
+        rows = {column: table.values(column) for column in table.columns}
+        own = validation_of(source, cache)
+        answers.append({"rows": rows, "notes": table.notes, "names": dict(table.names), "validation": own})
+    except WorkbenchError as error:
+        answers.append({"error": [error.what, error.where, error.hint]})
+print(json.dumps(answers))
 """
+WORDS = ["new 0", "new 1", "new 2", "new 3"]
+Answers = dict[str, dict[str, Any]]
 
 
 def files_of(word: str) -> dict[str, bytes]:
@@ -71,75 +77,86 @@ def hub() -> Iterator[FakeHub]:
 
 
 class Box:
-    """A machine with its own caches; `ask` reads a source in a process of its own, as a check or a worker does."""
+    """A machine with its own caches."""
 
     def __init__(self, folder: Path) -> None:
         self.cache, self.home = folder / "cache", folder / "home"
 
-    def ask(self, source: str, endpoint: str | None, split: str = "train", cache: Path | None = None) -> dict[str, Any]:
-        """Return what a process says: one with the Hub at `endpoint`, or a worker, which is offline."""
+    def ask(self, endpoint: str | None, *questions: str, cache: Path | None = None) -> Answers:
+        """Return question ("SOURCE" or "SOURCE SPLIT") → what a process of its own says.
+
+        It has the Hub at `endpoint`, as a check has; without one it is a worker, which is offline.
+        """
         surroundings = {**os.environ, "HF_HOME": str(self.home), "PYTHONPATH": str(ROOT)}
         surroundings = surroundings | {"HF_ENDPOINT": endpoint} if endpoint else allowed(surroundings)
         done = subprocess.run(
-            [sys.executable, "-c", ASK, source, str(cache or self.cache), split],
-            env=surroundings, cwd=ROOT, capture_output=True, text=True, timeout=120,
+            [sys.executable, "-c", ASK, str(cache or self.cache), *questions],
+            env=surroundings, cwd=ROOT, capture_output=True, text=True, timeout=200,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        answer: dict[str, Any] = json.loads(done.stdout)
-        return answer
+        return dict(zip(questions, json.loads(done.stdout), strict=True))
 
 
 @pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory, hub: FakeHub) -> Box:
-    """Return a machine on which the check has fetched the newest revision."""
-    box = Box(tmp_path_factory.mktemp("box"))
-    fetched = box.ask("hub:some/set", hub.address)
-    assert fetched["rows"] == {"text": ["new 0", "new 1", "new 2", "new 3"], "label": [0, 1, 0, 1]}
-    assert fetched["notes"] == ["split train of plain at revision 222222222222, from the Hub"]
-    assert (fetched["names"], fetched["validation"]) == ({"label": ["bad", "good"]}, "hub:some/set")
-    return box
+def box(tmp_path_factory: pytest.TempPathFactory) -> Box:
+    """Return a machine whose caches are empty until a check has run."""
+    return Box(tmp_path_factory.mktemp("box"))
 
 
-def test_a_worker_finds_what_the_check_fetched(box: Box) -> None:
-    found = box.ask("hub:some/set", None)
-    assert found["rows"] == {"text": ["new 0", "new 1", "new 2", "new 3"], "label": [0, 1, 0, 1]}
-    assert found["notes"] == ["split train of plain at revision 222222222222, from the cache"]
-    assert (found["names"], found["validation"]) == ({"label": ["bad", "good"]}, "hub:some/set")
-    assert box.ask("hub:some/set", None, "validation")["rows"]["text"] == ["new 0", "new 1"]
+@pytest.fixture(scope="module")
+def checked(box: Box, hub: FakeHub) -> Answers:
+    """Return what a check says, which has the Hub."""
+    return box.ask(hub.address, "hub:some/set", "hub:some/set#other", "hub:some/other", "hub:some/set#no")
 
 
-def test_a_named_revision_is_never_another_one(box: Box, hub: FakeHub) -> None:
-    assert box.ask(f"hub:some/set@{NEW}", None)["rows"]["text"][0] == "new 0"
-    assert box.ask("hub:some/set@main", None)["rows"]["text"][0] == "new 0"
-    what, where, hint = box.ask("hub:some/set@v1", None)["error"]
-    assert what == f"the Hub is out of reach, and the cache in {box.cache} has revision 222222222222, not v1"
-    assert (where, "--check" in hint) == ("hub:some/set@v1", True)
-    old = Box(box.cache.parent / "old")
-    for endpoint in (hub.address, None):
-        assert old.ask("hub:some/set@v1", endpoint)["rows"]["text"][0] == "old 0"
+@pytest.fixture(scope="module")
+def offline(box: Box, checked: Answers) -> Answers:
+    """Return what a worker says after the check."""
+    pinned = (f"hub:some/set@{revision}" for revision in (NEW, "main", "v1", OLD))
+    others = ("hub:some/set#other", "hub:some/set#other validation", "hub:some/other", "hub:some/set#no")
+    return box.ask(None, "hub:some/set", "hub:some/set validation", *pinned, *others)
 
 
-def test_a_config_has_its_own_rows_and_splits(box: Box, hub: FakeHub) -> None:
-    for endpoint in (hub.address, None):
-        found = box.ask("hub:some/set#other", endpoint)
+def test_the_check_fetches_and_the_worker_finds(checked: Answers, offline: Answers) -> None:
+    for answers, origin in ((checked, "the Hub"), (offline, "the cache")):
+        found = answers["hub:some/set"]
+        assert found["rows"] == {"text": WORDS, "label": [0, 1, 0, 1]}
+        assert found["notes"] == [f"split train of plain at revision 222222222222, from {origin}"]
+        assert (found["names"], found["validation"]) == ({"label": ["bad", "good"]}, "hub:some/set")
+    assert offline["hub:some/set validation"]["rows"]["text"] == WORDS[:2]
+
+
+def test_a_config_has_its_own_rows_and_splits(checked: Answers, offline: Answers) -> None:
+    for answers in (checked, offline):
+        found = answers["hub:some/set#other"]
         assert (found["rows"], found["validation"]) == ({"words": ["new"]}, None)
-    what, _, hint = box.ask("hub:some/set#other", None, "validation")["error"]
+    what, _, hint = offline["hub:some/set#other validation"]["error"]
     assert (what, hint) == ("the data set has no validation split", "Its splits: train.")
 
 
-def test_what_the_library_fetched_before_is_found_too(box: Box, hub: FakeHub, tmp_path: Path) -> None:
+def test_a_named_revision_is_never_another_one(box: Box, offline: Answers) -> None:
+    for revision in (NEW, "main"):
+        assert offline[f"hub:some/set@{revision}"]["rows"]["text"] == WORDS
+    for revision in ("v1", OLD):
+        what, where, hint = offline[f"hub:some/set@{revision}"]["error"]
+        has = f"the Hub is out of reach, and the cache in {box.cache} has revision 222222222222"
+        assert what == f"{has}, not {revision[:12]}"
+        assert (where, "--check" in hint) == (f"hub:some/set@{revision}", True)
+
+
+def test_what_nobody_has_names_the_id_the_cache_and_the_next_step(box: Box, checked: Answers, offline: Answers) -> None:
+    for answers in (checked, offline):
+        for source in ("hub:some/other", "hub:some/set#no"):
+            what, where, hint = answers[source]["error"]
+            assert what.startswith(f"neither the Hub nor the cache in {box.cache} gives it: ")
+            assert where == source
+            assert "workbench train FILE --check" in hint
+
+
+def test_what_the_library_fetched_before_is_found_at_its_revision(hub: FakeHub, tmp_path: Path) -> None:
     own = Box(tmp_path)
-    own.ask("hub:some/set", hub.address, cache=own.home / "datasets")
-    assert own.ask("hub:some/set", None)["rows"]["text"][0] == "new 0"
-
-
-def test_what_nobody_has_names_the_id_the_cache_and_the_next_step(box: Box, hub: FakeHub, tmp_path: Path) -> None:
-    for source, endpoint in (("hub:some/other", hub.address), ("hub:some/other", None), ("hub:some/set#no", None)):
-        what, where, hint = box.ask(source, endpoint)["error"]
-        assert what.startswith(f"neither the Hub nor the cache in {box.cache} gives it: ")
-        assert where == source
-        assert "workbench train FILE --check" in hint
-    assert "error" in Box(tmp_path).ask("hub:some/set", None)
+    own.ask(hub.address, "hub:some/set@v1", cache=own.home / "datasets")
+    assert own.ask(None, "hub:some/set@v1")["hub:some/set@v1"]["rows"]["text"][0] == "old 0"
 
 
 @pytest.mark.parametrize("source", ["hub:", "hub:csv", "hub:a/b/c", "hub:../x", "hub:a/b@", "hub:a b/c"])

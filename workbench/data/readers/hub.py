@@ -67,8 +67,16 @@ def _fetch(match: re.Match[str], cache: Path) -> DatasetBuilder:
     datasets.disable_progress_bars()
     # Said so, a folder of that name where the process runs is not taken for the data set.
     name = f"hf://datasets/{match['owner']}/{match['name']}"
-    builder = datasets.load_dataset_builder(name, match["config"], revision=match["revision"], cache_dir=str(cache))
+    # Offline the library does not know which config is the usual one.
+    usual = cache / "hub" / f"{match['owner']}--{match['name']}"
+    config = match["config"]
+    if not config and datasets.config.HF_HUB_OFFLINE and usual.is_file():
+        config = usual.read_text(encoding="utf-8")
+    builder = datasets.load_dataset_builder(name, config, revision=match["revision"], cache_dir=str(cache))
     builder.download_and_prepare()
+    if not config and not _is_cached(builder):
+        usual.parent.mkdir(parents=True, exist_ok=True)
+        usual.write_text(builder.config.name, encoding="utf-8")
     return builder
 
 
