@@ -9,10 +9,14 @@ from itertools import islice
 from pathlib import Path
 
 from workbench.catalog import STARTERS, describe_backbone, why_unusable
-from workbench.data.sources import FORMATS, kind_of, locate
+from workbench.data.locating import FORMATS, check, scheme_of
 from workbench.errors import WorkbenchError
+from workbench.recipe import anchor
 
 DATA_SUFFIXES = tuple(f".{ending}" for ending in FORMATS)
+SOURCES = ("hub:", "parallel:", "sqlite:")
+"""What a source begins with that is no path alone."""
+
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _LOOKED_AT = 2000
 _OFFERED = 60
@@ -21,9 +25,22 @@ _OFFERED = 60
 def completions(typed: str, *, folders_only: bool = False, known: Sequence[str] = ()) -> list[str]:
     """Return what `typed` could become, folders with a slash at their end, sorted.
 
-    `known` are whole values offered where they start as typed; files are offered by the suffixes of data files.
+    `known` are whole values offered where they start as typed; files are offered by the suffixes of data files, behind
+    `sqlite:` and `parallel:` all.
     """
-    offered = [value for value in known if value.startswith(typed) and value != typed]
+    beginnings = () if folders_only or not typed else SOURCES
+    offered = [value for value in (*known, *beginnings) if value.startswith(typed) and value != typed]
+    scheme, rest = ("", typed) if folders_only else scheme_of(typed)
+    if scheme in ("hub", "starter") or "#" in rest:
+        return offered[:_OFFERED]
+    before, comma, last = rest.rpartition(",") if scheme == "parallel" else ("", "", rest)
+    head = f"{scheme}:{before}{comma}" if scheme else ""
+    suffixes = ("",) if scheme else DATA_SUFFIXES
+    return [*offered, *(head + path for path in _below(last, () if folders_only else suffixes))][:_OFFERED]
+
+
+def _below(typed: str, suffixes: tuple[str, ...]) -> list[str]:
+    """Return the folders and the files with one of some suffixes that a path which is being typed could become."""
     folder_text, part = os.path.split(typed)
     folder = Path(folder_text or ".").expanduser()
     prefix = folder_text if not folder_text or folder_text.endswith("/") else f"{folder_text}/"
@@ -36,11 +53,11 @@ def completions(typed: str, *, folders_only: bool = False, known: Sequence[str] 
                     continue
                 if entry.is_dir():
                     found.append(f"{prefix}{entry.name}/")
-                elif not folders_only and entry.name.lower().removesuffix(".gz").endswith(DATA_SUFFIXES):
+                elif suffixes and entry.name.lower().removesuffix(".gz").endswith(suffixes):
                     found.append(f"{prefix}{entry.name}")
     except (OSError, ValueError, RuntimeError):
         found = []
-    return [*offered, *sorted(found)][:_OFFERED]
+    return sorted(found)
 
 
 def completed(typed: str, offers: Sequence[str]) -> str:
@@ -60,17 +77,11 @@ def known_data(used: Sequence[str]) -> list[str]:
 
 
 def data_problem(typed: str) -> str:
-    """Return why a path or `starter:NAME` cannot be read as data, or nothing."""
-    text = typed.strip()
+    """Return why a path, or another source, cannot be read as data, or nothing; no file is opened for it."""
     try:
-        path = locate(text) if text.startswith("starter:") else Path(text).expanduser()
-        if path.is_dir():
-            return "a folder: go on to a file in it"
-        if not path.exists():
-            return "there is no such file"
-        kind_of(path)
+        check(str(anchor({"data": typed.strip()}, Path.cwd())["data"]["train"]))
     except WorkbenchError as error:
-        return f"{error.what}. {error.hint}"
+        return f"{error.what}. {error.hint}" if error.hint else error.what
     except (OSError, RuntimeError, ValueError) as error:
         return str(error)
     return ""

@@ -84,6 +84,19 @@ def test_a_check_starts_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "home" / "workbench.db").exists()
 
 
+def test_a_check_says_what_columns_hold_and_what_was_guessed(tmp_path: Path) -> None:
+    rows = "".join(f"{number}\ta {word} day\t{word}\n" for number, word in enumerate(["good", "bad"] * 10))
+    (tmp_path / "reviews.tsv").write_text(f"n\tbody \x1b[31m\tlabel\n{rows}", encoding="utf-8")
+    tables = {"task": "sentiment", "data": str(tmp_path / "reviews.tsv"), "backbone": "size:tiny", "strategy": "full"}
+    checked = call("train", recipe_file(tmp_path, **tables), "--check", home=tmp_path / "home")
+    assert checked.exit_code == 0
+    lines = checked.stdout.splitlines()
+    assert lines[0] == "train       18 rows, UTF-8"
+    assert "columns     n (whole number, as text), body ␛[31m (text), label (text)" in lines
+    assert any("the only text column left" in line for line in lines if line.startswith("note: "))
+    assert obeyed(checked.stdout) == set()
+
+
 @pytest.mark.parametrize("arguments", [["ls"], ["show", "1"], ["log", "1"], ["predict", "1", "x"], ["rm", "1"]])
 def test_a_home_without_runs_says_how_to_start_one(tmp_path: Path, arguments: list[str]) -> None:
     refused = call(*arguments, home=tmp_path / "home")

@@ -127,3 +127,46 @@ def test_texts_that_stand_in_both_sets_are_told(tmp_path: Path) -> None:
 def test_a_lone_row_cannot_be_split(tmp_path: Path) -> None:
     with pytest.raises(WorkbenchError):
         prepared(tmp_path, [{"text": "x", "label": 1}])
+
+
+def of_source(tmp_path: Path, source: str) -> Prepared:
+    made = parse({"task": "sentiment", "data": source, "backbone": "size:tiny", "strategy": "full"})
+    return prepare(made, tmp_path / "cache")
+
+
+def test_a_folder_gives_its_own_evaluation_rows(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "train.jsonl", toy_rows(8))
+    write_jsonl(tmp_path / "dev.jsonl", toy_rows(12)[8:])
+    (tmp_path / "labels.txt").write_text("bad\ngood\n", encoding="utf-8")
+    data = of_source(tmp_path, str(tmp_path))
+    assert (len(data.train), len(data.validation)) == (8, 4)
+    assert data.notes == ["labels.txt beside the data names the labels"]
+    assert (data.types, data.encoding) == ({"text": "text", "label": "text"}, "UTF-8")
+
+
+def test_the_only_text_is_taken_and_told_for_both_sets(tmp_path: Path) -> None:
+    rows = [{"n": number, "body": row["text"], "label": row["label"]} for number, row in enumerate(toy_rows(12))]
+    data = prepared(tmp_path, rows[:8], rows[8:])
+    guess = "text is taken from column 'body': the only text column left"
+    assert data.notes == [guess, f"evaluation: {guess}"]
+    assert data.chosen == {"text": "body", "label": "label"}
+
+
+def test_a_column_brings_the_names_of_its_labels(tmp_path: Path) -> None:
+    import datasets
+
+    features = datasets.Features(
+        {"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["bad", "good"])}
+    )
+    datasets.Dataset.from_list(toy_rows(20), features=features).to_parquet(tmp_path / "train.parquet")
+    data = of_source(tmp_path, str(tmp_path / "train.parquet"))
+    assert data.task.learned["labels"] == ["bad", "good"]
+    assert "column 'label' names the labels" in data.notes
+    (tmp_path / "labels.txt").write_text("poor\nfine\n", encoding="utf-8")
+    assert of_source(tmp_path, str(tmp_path / "train.parquet")).task.learned["labels"] == ["poor", "fine"]
+
+
+def test_a_labels_file_where_the_process_runs_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "labels.txt").write_text("a\nb\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert not any("labels.txt" in note for note in of_source(tmp_path, "starter:sentiment").notes)

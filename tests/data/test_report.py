@@ -25,6 +25,8 @@ def test_a_report_says_what_the_run_will_be(tmp_path: Path) -> None:
     report = inspect(recipe_of(write_jsonl(tmp_path / "train.jsonl", rows)), tmp_path / "cache")
     assert (report.rows, report.validation_rows, report.updates, report.evaluation_every) == (36, 4, 8, 1)
     assert report.columns == ["id", "sentence", "class"]
+    assert report.types == {"id": "whole number", "sentence": "text", "class": "text"}
+    assert report.encoding == "UTF-8"
     assert report.chosen == {"text": "sentence", "label": "class"}
     assert sum(report.labels.values()) == 36
     assert sorted(report.labels) == ["bad", "good"]

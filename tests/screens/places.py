@@ -47,7 +47,8 @@ def add_predictions(home: Home) -> None:
 def report(**changes: Any) -> Report:
     """Return what the child would say of the starter set."""
     values: dict[str, Any] = {
-        "rows": 739, "validation_rows": 164, "columns": ["text", "label"], "chosen": {"text": "text", "label": "label"},
+        "rows": 739, "validation_rows": 164, "columns": ["text", "label"], "encoding": "UTF-8",
+        "types": {"text": "text", "label": "text"}, "chosen": {"text": "text", "label": "label"},
         "labels": {"negative": 370, "positive": 369}, "updates": 141, "evaluation_every": 11,
         "preview": [("a wonderful trip", "positive"), ("a boring boat trip", "negative")],
         "parameters": 1_420_000, "notes": ["labels.txt beside the data names the labels"],

@@ -160,3 +160,34 @@ def test_the_file_is_named(tmp_path: Path) -> None:
         assert refusal.value.where == str(file)
     with pytest.raises(WorkbenchError, match="No such file"):
         recipe.load(tmp_path / "none.toml")
+
+
+def test_paths_in_sources_are_made_absolute(tmp_path: Path) -> None:
+    (tmp_path / "a, b.en").write_text("x", encoding="utf-8")
+    (tmp_path / "a, b.de").write_text("x", encoding="utf-8")
+    for given, anchored in (
+        ("train.csv", f"{tmp_path}/train.csv"),
+        ("../set", f"{tmp_path.parent}/set"),
+        ("starter:sentiment", "starter:sentiment"),
+        ("hub:some/set@v1#plain", "hub:some/set@v1#plain"),
+        ("sqlite:a.db#SELECT a FROM b", f"sqlite:{tmp_path}/a.db#SELECT a FROM b"),
+        ("parallel:train.en, train.de", f"parallel:{tmp_path}/train.en,{tmp_path}/train.de"),
+        ("parallel:a, b.en,a, b.de", f"parallel:{tmp_path}/a, b.en,{tmp_path}/a, b.de"),
+        ("parallel:alone.en", f"parallel:{tmp_path}/alone.en,"),
+    ):
+        data = recipe.anchor({"data": {"train": given, "validation": given}}, tmp_path)["data"]
+        assert data == {"train": anchored, "validation": anchored}
+        assert recipe.anchor({"data": data}, Path("/elsewhere"))["data"] == data
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("/data/reviews.csv.gz", "reviews"), ("/data/sst2/train.jsonl", "sst2"), ("/data/sst2", "sst2"),
+        ("starter:sentiment", "sentiment"), ("hub:some/set@v1#plain", "set"), ("hub:some/set#plain", "set"),
+        ("sqlite:/data/shop.db#SELECT a/b, 'x:y' FROM c", "shop"),
+        ("parallel:/data/europarl/train.en,/x/train.de", "europarl"),
+    ],
+)  # fmt: skip
+def test_a_source_has_a_short_name(source: str, name: str) -> None:
+    assert made(data=source).dataset == name

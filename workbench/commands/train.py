@@ -54,8 +54,9 @@ def command(home: Home, file: Path, settings: tuple[str, ...], wait: bool, check
 
 
 def _print_report(plan: Recipe, report: Report) -> None:
-    click.echo(f"train       {count(report.rows)} rows; columns {plain(', '.join(report.columns))}")
+    click.echo(f"train       {count(report.rows)} rows, {report.encoding}")
     click.echo(f"evaluation  {count(report.validation_rows)} rows, every {count(report.evaluation_every)} updates")
+    click.echo("columns     " + ", ".join(f"{plain(name)} ({plain(holds)})" for name, holds in report.types.items()))
     for role, column in report.chosen.items():
         click.echo(f"{role:11} {plain(column)}")
     if report.labels:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from workbench.data.batching import default_evaluation, sample, split, updates_per_epoch
-from workbench.data.columns import choose_columns
+from workbench.data.columns import choose_columns, guesses_in
 from workbench.data.features import Example, RowProblem
+from workbench.data.locating import beside
 from workbench.data.sources import Table, read, validation_of
 from workbench.errors import WorkbenchError
 from workbench.recipe import Recipe
@@ -27,7 +28,8 @@ ROWS = "rows"
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a recipe's data come to. `columns` are those of the training rows; `chosen` maps role → column.
+    """What a recipe's data come to. `columns` are those of the training rows, `types` what they hold in words,
+    `encoding` how they are written; `chosen` maps role → column.
 
     `train_file` and `validation_file` are where the rows stand: the same where some were set aside.
     """
@@ -36,6 +38,8 @@ class Prepared:
     train: list[Example]
     validation: list[Example]
     columns: list[str]
+    types: dict[str, str]
+    encoding: str
     chosen: dict[str, str]
     notes: list[str]
     train_file: str
@@ -96,17 +100,19 @@ def prepare(recipe: Recipe, cache: Path, problems: list[Problem] | None = None) 
     """
     problems = [] if problems is None else problems
     table = read(recipe.data.train, cache)
-    names, notes = _label_names(recipe.data.train)
-    chosen = columns_of(recipe, table)
+    guesses: list[str] = []
+    chosen = columns_of(recipe, table, guesses)
+    names, named_by, notes = _label_names(recipe.data.train, table, chosen)
     task = _learned(recipe, table, chosen, names, problems)
-    notes = [*table.notes, *notes, *_names_used(task, names)]
+    notes = [*table.notes, *guesses, *notes, *_names_used(task, names, named_by)]
     train = examples_of(task, table, chosen, problems)
-    source, held_out_file = recipe.data.validation or validation_of(recipe.data.train), table.where
+    source, held_out_file = recipe.data.validation or validation_of(recipe.data.train, cache), table.where
     kept: Sequence[int]
     if source:
         held_out_table = read(source, cache, "validation")
-        notes += [f"evaluation: {note}" for note in held_out_table.notes]
-        validation = examples_of(task, held_out_table, columns_of(recipe, held_out_table), problems)
+        told = [*held_out_table.notes]
+        validation = examples_of(task, held_out_table, columns_of(recipe, held_out_table, told), problems)
+        notes += [f"evaluation: {note}" for note in told]
         kept, held_out_file = sample(len(train), recipe.data.rows, recipe.seed), held_out_table.where
     if problems:
         raise _refusal(problems)
@@ -122,7 +128,18 @@ def prepare(recipe: Recipe, cache: Path, problems: list[Problem] | None = None) 
     if recipe.data.rows and recipe.data.rows > len(kept):
         notes.append(f"data.rows asks for {recipe.data.rows}, there are {len(kept)}")
     train = [train[number] for number in kept]
-    return Prepared(task, train, validation, table.columns, chosen, notes, table.where, held_out_file)
+    return Prepared(
+        task=task,
+        train=train,
+        validation=validation,
+        columns=table.columns,
+        types=table.types,
+        encoding=table.encoding,
+        chosen=chosen,
+        notes=notes,
+        train_file=table.where,
+        validation_file=held_out_file,
+    )
 
 
 def _learned(recipe: Recipe, table: Table, chosen: dict[str, str], names: list[str], problems: list[Problem]) -> Task:
@@ -158,11 +175,13 @@ def _refusal(problems: Sequence[Problem]) -> WorkbenchError:
     return WorkbenchError(words, where=where, hint=here[0].problem.hint, code=ROWS)
 
 
-def columns_of(recipe: Recipe, table: Table) -> dict[str, str]:
-    """Return role → column of a table for a recipe's task."""
+def columns_of(recipe: Recipe, table: Table, notes: list[str]) -> dict[str, str]:
+    """Return role → column of a table for a recipe's task; `notes` is told each that is guessed by what it holds."""
     roles = TASKS[recipe.task.name].card.roles
     named = {role: getattr(recipe.task, role) for role in roles}
-    return choose_columns(roles, named, table.columns, table.where)
+    chosen = choose_columns(roles, named, table.columns, table.where, table.types)
+    notes += guesses_in(roles, named, chosen)
+    return chosen
 
 
 def rows_of(table: Table, chosen: dict[str, str]) -> Iterator[dict[str, Any]]:
@@ -191,21 +210,24 @@ def _refuse_empty(task: Task, row: dict[str, Any]) -> None:
             raise RowProblem("is empty", role, code="empty")
 
 
-def _names_used(task: Task, names: list[str]) -> list[str]:
+def _names_used(task: Task, names: list[str], named_by: str) -> list[str]:
     if not names:
         return []
     known = task.learned.get("labels", [])
     used = "names the labels" if set(known) <= set(names) else "does not fit the labels and is not used"
-    return [f"labels.txt beside the data {used}"]
+    return [f"{named_by} {used}"]
 
 
-def _label_names(source: str) -> tuple[list[str], list[str]]:
-    folder = Path(source)
-    file = folder / "labels.txt" if folder.is_dir() else folder.with_name("labels.txt")
-    if not file.is_file():
-        return [], []
+def _label_names(source: str, table: Table, chosen: dict[str, str]) -> tuple[list[str], str, list[str]]:
+    """Return the names of the labels 0, 1, 2, …, what gives them (a file, or the column itself), and notes."""
+    file = beside(source, "labels.txt")
+    notes = []
     try:
-        names = [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        names = file.read_text(encoding="utf-8-sig").splitlines() if file else []
     except (OSError, UnicodeDecodeError):
-        return [], [f"{file} is there but cannot be read"]
-    return names, []
+        names, notes = [], [f"{file} is there but cannot be read"]
+    names = [name.strip() for name in names if name.strip()]
+    if names:
+        return names, "labels.txt beside the data", notes
+    column = next((column for column in chosen.values() if column in table.names), "")
+    return table.names.get(column, []), f"column {column!r}", notes

@@ -19,13 +19,18 @@ from workbench.supervision.environment import ROOT
 
 @dataclass(frozen=True)
 class Report:
-    """`chosen` maps role → column; `labels` counts the training rows of each label, where the task has labels;
-    `preview` holds rows as (what is asked, right answer); `updates` is how many the run takes, were every
-    row one of a batch; `parameters` counts the backbone's weights, None where unknown."""
+    """`types` says what each column holds, in words, `encoding` how the rows are written; `chosen` maps role → column.
+
+    `labels` counts the training rows of each label, where the task has labels; `preview` holds rows as (what is asked,
+    right answer); `updates` is how many the run takes, were every row one of a batch; `parameters` counts the
+    backbone's weights, None where unknown.
+    """
 
     rows: int
     validation_rows: int
     columns: list[str]
+    types: dict[str, str]
+    encoding: str
     chosen: dict[str, str]
     labels: dict[str, int]
     preview: list[tuple[str, str]]

@@ -45,7 +45,7 @@ class Loaded:
         known = {
             role: column if column in table.columns or roles[role].asked else None for role, column in named.items()
         }
-        return list(rows_of(table, choose_columns(optional, known, table.columns, table.where)))
+        return list(rows_of(table, choose_columns(optional, known, table.columns, table.where, table.types)))
 
     def answer(
         self, rows: Sequence[dict[str, Any]], watch: Watch | None = None, before: int = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from functools import reduce
 from operator import or_
@@ -31,8 +32,12 @@ else:
 
 
 class Data(Part):
-    train: str = Field(min_length=1, description="A file, or starter:NAME for a set that ships with the workbench")
-    validation: str | None = Field(None, description="A file to evaluate on; none takes a share of train")
+    train: str = Field(
+        min_length=1, description="A file, folder, starter:NAME, hub:ID, sqlite:FILE#QUERY or parallel:FILE,FILE"
+    )
+    validation: str | None = Field(
+        None, description="What to evaluate on, named as train is; none takes train's own, or a share"
+    )
     validation_share: float = Field(0.1, gt=0, lt=1, description="Share of train set aside where no file is given")
     rows: int | None = Field(None, ge=1, description="Train on this many random rows; none takes all")
 
@@ -207,6 +212,7 @@ def _without_none(table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _stem(source: str) -> str:
-    path = Path(source.rpartition(":")[2])
+    scheme, _, rest = source.partition(":")
+    path = Path(re.split("[#,@]", rest)[0] if scheme in ("sqlite", "parallel", "hub") else source.rpartition(":")[2])
     stem = path.name.split(".")[0]
     return path.parent.name if stem in ("train", "data") and path.parent.name else stem

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from workbench.data.locating import pair_of
 from workbench.errors import WorkbenchError
 from workbench.recipe.explaining import explain
 from workbench.recipe.model import FIRST_WORDS, Recipe
@@ -81,13 +82,17 @@ def anchor(raw: Mapping[str, Any], base: Path) -> dict[str, Any]:
 
 
 def _anchored_source(source: str, base: Path, where: str) -> str:
-    """Return a source of data whose path, if it has one, is absolute; `sqlite:FILE#QUERY` has one, `hub:ID` none."""
+    """Return a source of data whose path, if it has one, is absolute; `sqlite:FILE#QUERY` and
+    `parallel:FILE,FILE` have, `hub:ID` has none.
+    """
     kind, colon, rest = source.partition(":")
     if not colon:
         return _absolute(source, base, where)
     if kind == "sqlite":
         file, mark, query = rest.partition("#")
         return f"sqlite:{_absolute(file, base, where)}{mark}{query}"
+    if kind == "parallel":
+        return "parallel:" + ",".join(_absolute(file, base, where) if file else "" for file in pair_of(rest, base))
     return source
 
 

@@ -17,7 +17,8 @@ TEXT = Role(
     (
         *("text", "sentence", "review", "content", "comment", "title", "question", "input"),
         *("sentence1", "premise", "question1", "text1", "text_a"),
-    )
+    ),
+    kind="text",
 )
 PAIR = Role(("sentence2", "hypothesis", "question2", "text2", "text_b", "pair"), required=False)
 TEXT_HELP = "Column of the text; found by itself where the name is usual"

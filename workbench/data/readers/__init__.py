@@ -1,0 +1,1 @@
+"""One file a format: from the text or the bytes of a file to columns."""
