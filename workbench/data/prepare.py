@@ -150,7 +150,8 @@ def _names_used(task: Task, names: list[str]) -> list[str]:
     if not names:
         return []
     known = task.learned.get("labels", [])
-    used = "names the labels" if set(known) <= set(names) else "does not fit the labels and is not used"
+    fits = "names" in task.learned or set(known) <= set(names)
+    used = "names the labels" if fits else "does not fit the labels and is not used"
     return [f"labels.txt beside the data {used}"]
 
 

@@ -1,0 +1,51 @@
+"""Labels: their names, their order, and the numbers of a model's outputs that stand for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from workbench.data.features import RowProblem
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
+
+
+def label_text(label: Any) -> str:
+    """Return a label as the text it is known by: 1 and "1" are the same label, and so is 1.0."""
+    if isinstance(label, float) and label.is_integer():
+        label = int(label)
+    return str(label)
+
+
+def label_order(label: str) -> tuple[int, int, str]:
+    """Return what labels are sorted by: numbers in their order, then words in the alphabet's."""
+    return (0, int(label), "") if label.isascii() and label.isdigit() else (1, 0, label)
+
+
+def named_labels(found: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
+    """Return what is learned of the labels that were found; `names` are used where they fit labels 0, 1, 2, …"""
+    if names and list(found) == [str(number) for number in range(len(found))] and len(names) >= len(found):
+        return {"labels": list(names[: len(found)]), "numbered": True}
+    return {"labels": list(found)}
+
+
+def numbers_of(learned: dict[str, Any]) -> dict[str, int]:
+    """Return label → number of the output that stands for it, by name and, where names were given, by number."""
+    labels: list[str] = learned["labels"]
+    numbers = {str(number): number for number in range(len(labels))} if learned.get("numbered") else {}
+    return numbers | {label: number for number, label in enumerate(labels)}
+
+
+def number_of(numbers: dict[str, int], label: str, role: str) -> int:
+    """Return the number of a label; raise a RowProblem where training has none like it."""
+    if label not in numbers:
+        known = ", ".join(list(numbers)[:20])
+        raise RowProblem(f"holds {label!r}, a label that no training row has", role, f"Training has: {known}.")
+    return numbers[label]
+
+
+def name_outputs(config: PretrainedConfig, labels: Sequence[str]) -> None:
+    """Name the outputs in a model's configuration; their number follows from that."""
+    config.id2label = dict(enumerate(labels))
+    config.label2id = {label: number for number, label in enumerate(labels)}
