@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -106,9 +107,9 @@ def windows_of(
         count = len(pieces.ids)
         starts = _starts(count, size, size - min(overlap, size // 2))
         places: list[dict[int, int]] = [{} for _ in starts]
-        for word, place in pieces.firsts.items():
-            best = max(range(len(starts)), key=lambda number: _context(place, starts[number], size, count))
-            places[best][word] = len(before) + place - starts[best]
+        owners = _owners(list(pieces.firsts.values()), starts, size, count)
+        for (word, place), owner in zip(pieces.firsts.items(), owners, strict=True):
+            places[owner][word] = len(before) + place - starts[owner]
         ids = [[*before, *pieces.ids[start : start + size], *after] or [pad_of(tokenizer)] for start in starts]
         windows.append([Window(*each) for each in zip(ids, places, strict=True)])
     return windows
@@ -178,11 +179,14 @@ def _starts(count: int, size: int, step: int) -> list[int]:
     return [*range(0, last, step), last]
 
 
-def _context(place: int, start: int, size: int, count: int) -> float:
-    """Return how far a piece is from the nearer cut of a window, in pieces; -1 where it is outside."""
-    end = min(start + size, count)
-    if not start <= place < end:
-        return -1
-    left = place - start if start > 0 else count
-    right = end - 1 - place if end < count else count
-    return min(left, right)
+def _owners(places: Sequence[int], starts: Sequence[int], size: int, count: int) -> list[int]:
+    """Return for each of some pieces, in their order, the window in which it is farthest from a cut."""
+    best = [(-1, 0)] * len(places)
+    for number, start in enumerate(starts):
+        end = min(start + size, count)
+        for nth in range(bisect_left(places, start), bisect_left(places, end)):
+            left = places[nth] - start if start > 0 else count
+            right = end - 1 - places[nth] if end < count else count
+            if min(left, right) > best[nth][0]:
+                best[nth] = (min(left, right), number)
+    return [number for _, number in best]
