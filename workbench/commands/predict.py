@@ -104,9 +104,8 @@ def _json(row: Asked, answer: Answer) -> dict[str, Any]:
 
 def _words(run: Run, row: Asked, answer: Answer) -> str:
     output = answer.output
-    cut = (
-        f"  (cut: {output['tokens']} of {output['of']} tokens)" if output.get("of", 0) > output.get("tokens", 0) else ""
-    )
+    read = len(output.get("pieces", ()))
+    cut = f"  (cut: {read} of {output['of']} tokens)" if output.get("of", 0) > read else ""
     fields = {role: value for role, value in row.items() if TASKS[run.task].roles[role].asked}
     return f"{line_of(answer.pred, answer.score)}  {plain(asked(fields))}{cut}"
 

@@ -214,8 +214,8 @@ def _names_used(task: Task, names: list[str], named_by: str) -> list[str]:
     if not names:
         return []
     known = task.learned.get("labels", [])
-    used = "names the labels" if set(known) <= set(names) else "does not fit the labels and is not used"
-    return [f"{named_by} {used}"]
+    fits = "names" in task.learned or set(known) <= set(names)
+    return [f"{named_by} {'names the labels' if fits else 'does not fit the labels and is not used'}"]
 
 
 def _label_names(source: str, table: Table, chosen: dict[str, str]) -> tuple[list[str], str, list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workbench.tasks.multi_label import MultiLabel
+from workbench.tasks.named_entities import NamedEntities
 from workbench.tasks.question_answering import QuestionAnswering
 from workbench.tasks.regression import Regression
 from workbench.tasks.task import Task
@@ -14,4 +15,5 @@ TASKS: dict[str, type[Task]] = {
     "multi-label": MultiLabel,
     "regression": Regression,
     "question-answering": QuestionAnswering,
+    "named-entities": NamedEntities,
 }
