@@ -30,12 +30,14 @@ class StrategyOptions(Part):
 class Role:
     """A column that a task reads, `names` being what it usually goes by.
 
-    `asked` tells what the model is asked from the right answer to it.
+    `asked` tells what the model is asked from the right answer to it; `in_prompts` whether what is asked and required
+    must be there in a prompt too.
     """
 
     names: tuple[str, ...]
     asked: bool = True
     required: bool = True
+    in_prompts: bool = True
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class Prepared:
     @property
     def eval_set(self) -> str:
         """A name made of the evaluation set's content: equal sets have equal names."""
-        return _digest([_content(self.validation), self.task.describe()["learned"]])
+        return _digest([_content(self.validation), self.task.yardstick()])
 
     @property
     def fingerprint(self) -> str:

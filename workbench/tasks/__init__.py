@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from workbench.tasks.embeddings import Embeddings
+from workbench.tasks.similarity import Similarity
 from workbench.tasks.task import Task
 from workbench.tasks.text_classification import Sentiment, TextClassification
 
 TASKS: dict[str, type[Task]] = {
     "sentiment": Sentiment,
     "text-classification": TextClassification,
+    "embeddings": Embeddings,
+    "similarity": Similarity,
 }
