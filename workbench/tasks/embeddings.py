@@ -270,9 +270,9 @@ def corpus_of(texts: Iterable[Any]) -> list[str]:
 def cosines(vectors: Sequence[numpy.ndarray]) -> list[list[float]]:
     """Return the cosine of each vector with each: sums without rounding, the same in any company."""
     wide = [vector.astype("float64") for vector in vectors]
-    lengths = [math.sqrt(_dot(vector, vector)) for vector in wide]
+    squares = [_dot(vector, vector) for vector in wide]
     half = [
-        [_dot(wide[i], wide[j]) / (lengths[i] * lengths[j] or 1.0) if i != j else 1.0 for j in range(i + 1)]
+        [_dot(wide[i], wide[j]) / (math.sqrt(squares[i] * squares[j]) or 1.0) for j in range(i + 1)]
         for i in range(len(wide))
     ]
     return [[half[max(i, j)][min(i, j)] for j in range(len(wide))] for i in range(len(wide))]

@@ -27,13 +27,18 @@ UNTRAINED = ("pooler", "pooler_activation")
 def choose_pooling(wanted: Pooling | None, config: PretrainedConfig) -> Pooling:
     """Return the pooling that is wanted, or the backbone's own, or the one usual for its family.
 
-    Raise a WorkbenchError where the backbone pools in a way that is not known here.
+    Raise a WorkbenchError where the backbone pools in a way that is not known here, or cannot pool as wanted.
     """
-    if wanted is not None:
-        return wanted
-    kept: Pooling | None = getattr(config, "sentence_pooling", None)
+    decoder = family_of(config.model_type) == "decoder"
+    if wanted == "cls" and decoder:
+        raise WorkbenchError(
+            f"the first token of a decoder such as {config.model_type} sees none of the others",
+            where="task.pooling",
+            hint='Take "mean" or "last".',
+        )
+    kept: Pooling | None = wanted or getattr(config, "sentence_pooling", None)
     own = kept or _declared(Path(config.name_or_path or "") / "1_Pooling" / "config.json")
-    return own or ("last" if family_of(config.model_type) == "decoder" else "mean")
+    return own or ("last" if decoder else "mean")
 
 
 def vectors_of(model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
