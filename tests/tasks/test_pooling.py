@@ -128,6 +128,13 @@ def test_a_pooling_that_is_not_known_is_told(declared: dict[str, Any], tmp_path:
         choose_pooling(None, config)
 
 
+def test_an_architecture_without_weights_reads_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "1_Pooling").mkdir()
+    (tmp_path / "1_Pooling" / "config.json").write_text('{"pooling_mode": "cls"}')
+    monkeypatch.chdir(tmp_path)
+    assert choose_pooling(None, tiny_model("bert", auto="AutoModel").config) == "mean"
+
+
 def test_a_saved_model_keeps_its_pooling(tmp_path: Path) -> None:
     from transformers import AutoConfig
 

@@ -37,7 +37,9 @@ def choose_pooling(wanted: Pooling | None, config: PretrainedConfig) -> Pooling:
             hint='Take "mean" or "last".',
         )
     kept: Pooling | None = wanted or getattr(config, "sentence_pooling", None)
-    own = kept or _declared(Path(config.name_or_path or "") / "1_Pooling" / "config.json")
+    # An architecture without weights has no folder: its name is nothing, and nothing is not where Python was started.
+    folder = config.name_or_path
+    own = kept or (_declared(Path(folder) / "1_Pooling" / "config.json") if folder else None)
     return own or ("last" if decoder else "mean")
 
 
