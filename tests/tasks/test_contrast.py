@@ -125,6 +125,17 @@ def test_smoothing_shares_certainty_among_the_candidates_that_count() -> None:
     assert anchors.grad.isfinite().all()
 
 
+def test_losses_are_computed_in_32_bits_where_the_model_is_in_16() -> None:
+    import torch
+
+    anchors, candidates = units(8, 1).float(), units(8, 2).float()
+    cosines, scores = (anchors * candidates).sum(-1), torch.arange(8.0)
+    plain = [in_batch_loss(anchors, candidates, torch.arange(16)), cosent_loss(cosines, scores)]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = [in_batch_loss(anchors, candidates, torch.arange(16)), cosent_loss(cosines, scores)]
+    assert mixed == plain
+
+
 def test_scores_in_the_right_order_cost_less() -> None:
     import torch
 
