@@ -30,15 +30,16 @@ class StrategyOptions(Part):
 class Role:
     """A column that a task reads, `names` being what it usually goes by.
 
-    `asked` tells what the model is asked from the right answer to it. `required` is a column that must be there;
-    with `blank` a row may have nothing in it. `kind` is what the column holds (text, list, number, answers): the only
-    column of that kind is taken where no name is usual; nothing is never guessed so.
+    `asked` tells what the model is asked from the right answer to it. `required` is a column that must be there, with
+    `in_prompts` in a prompt too; with `blank` a row may have nothing in it. `kind` is what the column holds (text,
+    list, number, answers): the only column of that kind is taken where no name is usual; nothing is never guessed so.
     """
 
     names: tuple[str, ...]
     asked: bool = True
     required: bool = True
     blank: bool = False
+    in_prompts: bool = True
     kind: str = ""
 
 

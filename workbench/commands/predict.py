@@ -66,7 +66,7 @@ def command(home: Home, run: str, texts: tuple[str, ...], file: Path | None, out
 
 def required(task: str) -> list[str]:
     """Return the roles that a model of a task has to be asked with."""
-    return [role for role, card in TASKS[task].roles.items() if card.asked and card.required]
+    return [role for role, card in TASKS[task].roles.items() if card.asked and card.required and card.in_prompts]
 
 
 def _rows(run: Run, fields: Sequence[str], texts: Sequence[str], file: Path | None) -> Iterable[Asked]:

@@ -48,7 +48,7 @@ class Prepared:
     @property
     def eval_set(self) -> str:
         """A name made of the evaluation set's content: equal sets have equal names."""
-        return digest([_content(self.validation), self.task.describe()["learned"]])
+        return digest([_content(self.validation), self.task.yardstick()])
 
     @property
     def fingerprint(self) -> str:

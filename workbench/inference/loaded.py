@@ -40,7 +40,10 @@ class Loaded:
         """Return the rows of a file (role → value), its columns found as those of the training file were."""
         table = read(file, cache)
         roles = self.task.card.roles
-        optional = {role: replace(card, required=card.required and card.asked) for role, card in roles.items()}
+        optional = {
+            role: replace(card, required=card.required and card.asked and card.in_prompts)
+            for role, card in roles.items()
+        }
         named = {role: getattr(self.task.options, role) for role in roles}
         known = {
             role: column if column in table.columns or roles[role].asked else None for role, column in named.items()

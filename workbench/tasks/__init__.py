@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from workbench.tasks.embeddings import Embeddings
 from workbench.tasks.multi_label import MultiLabel
 from workbench.tasks.named_entities import NamedEntities
 from workbench.tasks.question_answering import QuestionAnswering
 from workbench.tasks.regression import Regression
+from workbench.tasks.similarity import Similarity
 from workbench.tasks.task import Task
 from workbench.tasks.text_classification import Sentiment, TextClassification
 
@@ -16,4 +18,6 @@ TASKS: dict[str, type[Task]] = {
     "regression": Regression,
     "question-answering": QuestionAnswering,
     "named-entities": NamedEntities,
+    "embeddings": Embeddings,
+    "similarity": Similarity,
 }

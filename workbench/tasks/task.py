@@ -50,6 +50,10 @@ class Task(ABC):
         """Return what `from_description` rebuilds this task from, as JSON has it."""
         return {"task": self.options.model_dump(mode="json"), "learned": self.learned}
 
+    def yardstick(self) -> dict[str, Any]:
+        """Return what of the learned decides how an example is judged: evaluations by another cannot be compared."""
+        return self.learned
+
     @classmethod
     def from_description(cls, description: dict[str, Any]) -> Self:
         """Rebuild the task from what `describe` returned."""
