@@ -30,12 +30,14 @@ class StrategyOptions(Part):
 class Role:
     """A column that a task reads, `names` being what it usually goes by.
 
-    `asked` tells what the model is asked from the right answer to it.
+    `asked` tells what the model is asked from the right answer to it. `unless` names a role in whose company this one
+    is neither looked for nor missed: rows may be laid out in one of two ways.
     """
 
     names: tuple[str, ...]
     asked: bool = True
     required: bool = True
+    unless: str = ""
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,14 @@ def choose_columns(
                 raise WorkbenchError(f"no column {wanted!r}{guess}", where=where, hint=_columns(columns))
             chosen[role] = wanted
             continue
+        if card.unless and (card.unless in chosen or named.get(card.unless) is not None):
+            continue
         taken = {*chosen.values(), *named.values()}
         found = next((folded[name] for name in card.names if name in folded and folded[name] not in taken), None)
         if found is not None:
             chosen[role] = found
-        elif card.required:
+    for role, card in roles.items():
+        if card.required and role not in chosen and card.unless not in chosen:
             raise WorkbenchError(
                 f"cannot tell which column is the {role}",
                 where=where,
