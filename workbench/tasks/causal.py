@@ -101,7 +101,7 @@ def judge(model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> list[Judged
 
 
 def judge_row(logits: torch.Tensor, labels: torch.Tensor) -> Judged:
-    """Return what logits (tokens, vocabulary) make of labels (tokens or fewer); those of a token stand one before it."""
+    """Return what logits (tokens, vocabulary) make of labels (tokens or fewer), each told one place before it."""
     import torch
 
     # The first token has none before it.

@@ -166,7 +166,7 @@ class CausalPretraining(Task):
         found = Judged.together([output for _, output in said])
         told = causal.perplexity(found.mean)
         output = {"text": "", "written": 0, "perplexity": told, "judged": len(found.losses)}
-        return Answer(f"perplexity {in_words(told, 4)}", None, output, found.mean, extra=found)
+        return Answer(f"perplexity {in_words(told)}", None, output, found.mean, extra=found)
 
     def metrics(self, answers: Sequence[Answer], examples: Sequence[Example]) -> dict[str, float]:
         """Return loss, perplexity and accuracy over all tokens of the texts, each judged once."""

@@ -156,11 +156,17 @@ def chat_pieces(tokenizer: PreTrainedTokenizerBase, turns: Sequence[Turn]) -> li
             continue
         asked = _written(tokenizer, turns[:number]) if number else ""
         whole = _written(tokenizer, turns[: number + 1])
-        answer = whole.removeprefix(asked).rstrip() if whole.startswith(asked) else turn["content"]
+        answer = whole.removeprefix(asked) if whole.startswith(asked) else _from(turn["content"].strip(), whole)
         pieces, told = _asked(pieces, told, asked)
-        pieces.append(Piece(answer, answer=True))
-        told += answer
+        pieces.append(Piece(answer.rstrip(), answer=True))
+        told += answer.rstrip()
     return pieces if turns[-1]["role"] == ASSISTANT else _asked(pieces, told, _written(tokenizer, turns))[0]
+
+
+def _from(content: str, whole: str) -> str:
+    """Return the last of the turns in a text, and what follows it."""
+    place = whole.rfind(content)
+    return whole[place:] if content and place >= 0 else content
 
 
 def _asked(pieces: list[Piece], told: str, asked: str) -> tuple[list[Piece], str]:

@@ -87,7 +87,8 @@ class Journal:
 def _values(event: Event) -> list[Any]:
     values = [getattr(event, field.name) for field in fields(event)]
     if isinstance(event, Evaluated):
-        values[-1] = [[getattr(answer, field.name) for field in fields(answer)] for answer in event.answers]
+        kept = [field.name for field in fields(Answer) if field.name != "extra"]
+        values[-1] = [[getattr(answer, name) for name in kept] for answer in event.answers]
     return values
 
 
