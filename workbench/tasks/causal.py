@@ -176,8 +176,9 @@ def write(
 
     # What a model brings along, such as sampling and penalties, would write other texts than the likeliest.
     brought, model.generation_config = model.generation_config, settings
+    generate: Any = model.generate
     try:
-        whole: Any = model.generate(
+        whole = generate(
             input_ids=inputs["input_ids"],
             attention_mask=inputs["attention_mask"],
             generation_config=settings,

@@ -77,7 +77,7 @@ def refuse_leaks(model: PreTrainedModel) -> None:
     """Raise a WorkbenchError where a model lets a row see another that it is packed with: it is tried on two."""
     import torch
 
-    tokens = [number % model.get_input_embeddings().num_embeddings for number in range(3, 19)]
+    tokens = [number % int(model.config.vocab_size) for number in range(3, 19)]
     first, second = (Feature(0, part, labels=part) for part in (tokens[:9], tokens[9:]))
     packed = collate_packed([joined([first, second])], 0)
     was_training = model.training
