@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.shared import STORIES
 from tests.tasks.decoders import (
     CHATML,
     ROWS,
@@ -20,6 +21,7 @@ from workbench.data.columns import choose_columns
 from workbench.data.features import IGNORED, RowProblem
 from workbench.errors import WorkbenchError
 from workbench.tasks.instructions import ROLES, Instructions
+from workbench.training.model import load_tokenizer
 
 TOKENIZERS = {"[CLS] … [SEP]": bert_like_tokenizer, "nothing added": bare_tokenizer}
 LONG = 200
@@ -95,6 +97,21 @@ def test_a_template_that_refuses_says_so() -> None:
     task, tokenizer = instructions(), chat_tokenizer("{{ raise_exception('no system turns') }}")
     with pytest.raises(WorkbenchError, match="cannot write a conversation: no system turns"):
         task.encode(tokenizer, [task.example({"messages": TALK})], LONG)
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not STORIES.exists(), reason="no development weights")
+def test_a_real_tokenizer_that_pads_with_its_end_token_learns_the_end_of_answers() -> None:
+    task, tokenizer = instructions(), load_tokenizer(STORIES)
+    features = task.encode(tokenizer, [task.example(row) for row in [*ROWS, {"messages": TALK}]], LONG)
+    batch = task.collate(features, tokenizer)
+    for feature, labels, response in zip(
+        features, batch["labels"].tolist(), [*(row["response"] for row in ROWS), "so good</s>bad"], strict=True
+    ):
+        assert feature.ids[0] == tokenizer.bos_token_id
+        assert feature.ids.count(tokenizer.bos_token_id) == 1
+        learned = [label for label in labels if label != IGNORED]
+        assert tokenizer.decode(learned).replace(" ", "") == f"{response}</s>".replace(" ", "")
 
 
 @pytest.mark.parametrize("limit", [8, 13, 24, 40, 60])
