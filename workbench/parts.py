@@ -31,8 +31,10 @@ class Role:
     """A column that a task reads, `names` being what it usually goes by.
 
     `asked` tells what the model is asked from the right answer to it. `required` is a column that must be there, with
-    `in_prompts` in a prompt too; with `blank` a row may have nothing in it. `kind` is what the column holds (text,
-    list, number, answers): the only column of that kind is taken where no name is usual; nothing is never guessed so.
+    `in_prompts` in a prompt too; with `blank` a row may have nothing in it. `unless` names a role in whose company this
+    one is neither looked for nor missed: rows may be laid out in one of two ways. `kind` is what the column holds
+    (text, list, number, answers): the only column of that kind is taken where no name is usual; nothing is never
+    guessed so.
     """
 
     names: tuple[str, ...]
@@ -41,6 +43,7 @@ class Role:
     blank: bool = False
     in_prompts: bool = True
     kind: str = ""
+    unless: str = ""
 
 
 @dataclass(frozen=True)

@@ -30,11 +30,13 @@ def choose_columns(
             near = _near(wanted, columns)
             guess = f'; did you mean "{near}"?' if near else ""
             raise WorkbenchError(f"no column {wanted!r}{guess}", where=where, hint=_columns(columns))
+        if wanted is None and card.unless and (card.unless in chosen or named.get(card.unless) is not None):
+            continue
         found = wanted or _usual(card, columns, {*chosen.values(), *named.values()})
         if found is not None:
             chosen[role] = found
     for role, card in roles.items():
-        if role in chosen or not card.required:
+        if role in chosen or not card.required or card.unless in chosen:
             continue
         left = [column for column in columns if column not in chosen.values()]
         alike = [column for column in left if card.kind and kind_of_words((types or {}).get(column, "")) == card.kind]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from workbench.tasks.causal_pretraining import CausalPretraining
 from workbench.tasks.embeddings import Embeddings
+from workbench.tasks.instructions import Instructions
 from workbench.tasks.multi_label import MultiLabel
 from workbench.tasks.named_entities import NamedEntities
 from workbench.tasks.question_answering import QuestionAnswering
@@ -20,4 +22,6 @@ TASKS: dict[str, type[Task]] = {
     "named-entities": NamedEntities,
     "embeddings": Embeddings,
     "similarity": Similarity,
+    "instructions": Instructions,
+    "causal-pretraining": CausalPretraining,
 }
