@@ -14,6 +14,8 @@ from workbench.catalog import SIZES, describe_backbone
 from workbench.data.prepare import length_of, prepare
 from workbench.data.report import Report
 from workbench.errors import WorkbenchError
+from workbench.parents import looked_up
+from workbench.paths import Home
 from workbench.recipe import Recipe, parse
 
 PREVIEW_ROWS = 5
@@ -49,7 +51,8 @@ def main() -> None:
     """Answer one recipe."""
     with contextlib.redirect_stdout(sys.stderr):
         try:
-            answer = asdict(report(parse(json.load(sys.stdin)), Path(sys.argv[1])))
+            cache = Path(sys.argv[1])
+            answer = asdict(report(looked_up(parse(json.load(sys.stdin)), Home(cache.parent)), cache))
         except WorkbenchError as error:
             answer = {"error": {"what": error.what, "where": error.where, "hint": error.hint}}
     json.dump(answer, sys.stdout)
