@@ -83,7 +83,7 @@ class NewScreen(PlaceScreen):
     @work(thread=True, exit_on_error=False, group="backbones", description="looking for backbones")
     def read_cards(self) -> None:
         """Read which backbones are on this box; that opens files, so it runs in a thread."""
-        self.post_message(self.CardsRead(backbones()))
+        self.post_message(self.CardsRead(backbones(home=self.workbench.home)))
 
     @on(CardsRead)
     def take_cards(self, event: CardsRead) -> None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from math import prod
 from pathlib import Path
 
+from store import runs
+from store.connection import StoreError, read_store
 from workbench import strategies, tasks
 from workbench.abilities import why_unable
+from workbench.paths import Home
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,9 @@ class BackboneCard:
     problem: str = ""
 
 
+RUNS_OFFERED = 50
+"""How many models of runs are offered, the newest runs first."""
+
 TASKS = {name: task.card for name, task in tasks.TASKS.items()}
 STRATEGIES = {name: strategy.card for name, strategy in strategies.STRATEGIES.items()}
 
@@ -69,14 +77,15 @@ def why_unusable(card: BackboneCard, task: str, strategy: str) -> str:
     return card.problem if strategy not in STRATEGIES or STRATEGIES[strategy].pretrained else ""
 
 
-def backbones(folders: tuple[Path, ...] = ()) -> list[BackboneCard]:
-    """Return the backbones on this box: the Hub's cache, model folders below `folders`, then sizes without weights."""
+def backbones(folders: tuple[Path, ...] = (), home: Home | None = None) -> list[BackboneCard]:
+    """Return the backbones on this box: the Hub's cache and model folders below `folders`, the best models of the
+    newest runs of `home`, then sizes without weights."""
     found = [*_cached(), *(card for folder in folders for card in _below(folder))]
     sizes = [
         BackboneCard(f"size:{name}", f"{name}, no weights", "bert", size.parameters, None, "made here")
         for name, size in SIZES.items()
     ]
-    return [*sorted(found, key=lambda card: card.title.lower()), *sizes]
+    return [*sorted(found, key=lambda card: card.title.lower()), *(_of_runs(home) if home else ()), *sizes]
 
 
 def describe_backbone(folder: Path, name: str, title: str, where: str) -> BackboneCard:
@@ -96,6 +105,11 @@ def describe_backbone(folder: Path, name: str, title: str, where: str) -> Backbo
         return BackboneCard(name, title, architecture, None, None, where, f"damaged weights: {error}")
     size = sum(file.stat().st_size for file in weights)
     return BackboneCard(name, title, architecture, parameters, size, where)
+
+
+def newest_model(run_folder: Path) -> Path | None:
+    """Return the newest model that a run has published, or None; it is not verified."""
+    return max(run_folder.glob("models/step-*"), default=None)
 
 
 def hub_cache() -> Path:
@@ -122,6 +136,17 @@ def _cached() -> Iterator[BackboneCard]:
         snapshot = cached_snapshot(name)
         if snapshot and (snapshot / "config.json").exists():
             yield describe_backbone(snapshot, name, name, "cached")
+
+
+def _of_runs(home: Home) -> Iterator[BackboneCard]:
+    try:
+        with read_store(home.store) as store:
+            listed = runs.listing(store)
+    except (StoreError, sqlite3.Error):
+        return
+    models = ((run, newest_model(home.run_folder(run.uid))) for run in listed)
+    for run, folder in islice(((run, folder) for run, folder in models if folder is not None), RUNS_OFFERED):
+        yield describe_backbone(folder, f"run:{run.uid}", f"#{run.id} {run.name} · best model", "run")
 
 
 def _below(folder: Path) -> Iterator[BackboneCard]:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import click
 
-from store import checkpoints, points, predictions
+from store import checkpoints, points, predictions, runs
 from store.connection import Store
 from store.predictions import Prediction
 from store.runs import Run
@@ -53,8 +53,10 @@ def _as_json(store: Store, home: Home, run: Run) -> dict[str, object]:
 
 
 def _as_text(store: Store, home: Home, run: Run) -> list[str]:
+    parent = runs.get(store, run.parent_id) if run.parent_id is not None else None
     facts = [
         ("run", f"#{run.id} {plain(run.name)}"),
+        *([("from", f"run #{parent.id} {plain(parent.name)}")] if parent else []),
         ("state", state_words(run) + (f" — {plain(run.error, 400)}" if run.error else "")),
         ("task", plain(f"{run.task} on {run.dataset}")),
         ("backbone", plain(run.backbone)),

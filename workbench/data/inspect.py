@@ -15,6 +15,8 @@ from workbench.catalog import SIZES, describe_backbone
 from workbench.data.doctor import examine
 from workbench.data.prepare import Prepared, length_of
 from workbench.errors import WorkbenchError
+from workbench.parents import looked_up
+from workbench.paths import Home
 from workbench.recipe import Recipe, parse
 
 PREVIEW_ROWS = 5
@@ -58,7 +60,8 @@ def main() -> None:
     """Answer one recipe."""
     with contextlib.redirect_stdout(sys.stderr):
         try:
-            told = answer(parse(json.load(sys.stdin)), Path(sys.argv[1]))
+            cache = Path(sys.argv[1])
+            told = answer(looked_up(parse(json.load(sys.stdin)), Home(cache.parent)), cache)
         except WorkbenchError as error:
             told = {"error": {"what": error.what, "where": error.where, "hint": error.hint}}
     json.dump(told, sys.stdout)

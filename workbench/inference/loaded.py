@@ -15,6 +15,7 @@ from workbench.data.prepare import rows_of
 from workbench.data.sources import read
 from workbench.errors import WorkbenchError
 from workbench.inference.scoring import answers_to
+from workbench.parents import begun_with
 from workbench.tasks import TASKS, Task
 from workbench.tasks.answer import Answer
 from workbench.tasks.task import Watch
@@ -112,7 +113,7 @@ def load(run_folder: Path, *, base: bool = False) -> Loaded:
     tokenizer = load_tokenizer(folder)
     if base:
         recipe = recipes.loads((run_folder / "recipe.toml").read_text(encoding="utf-8"), str(run_folder))
-        model, _ = build_model(recipe, task, tokenizer)
+        model, _ = build_model(begun_with(recipe, run_folder), task, tokenizer)
     else:
         options: dict[str, Any] = {"dtype": torch.float32, "use_safetensors": True, "trust_remote_code": False}
         model, _ = task.load(folder, local_files_only=True, **options)

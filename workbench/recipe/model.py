@@ -43,7 +43,7 @@ class Data(Part):
 
 
 class Backbone(Part):
-    name: str = Field(min_length=1, description="A folder, a Hub id, or size:NAME for an architecture without weights")
+    name: str = Field(min_length=1, description="A folder, a Hub id, run:RUN, or size:NAME without weights")
     revision: str | None = Field(None, description="Branch, tag or commit of a Hub id")
 
 

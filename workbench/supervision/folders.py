@@ -20,11 +20,12 @@ NEW = ".new"
 GONE = ".gone"
 
 
-def stage(home: Home, uid: str, recipe: str) -> None:
-    """Write the folder of a run that has no row yet: `recipe` is its TOML text."""
+def stage(home: Home, uid: str, recipe: str) -> Path:
+    """Write the folder of a run that has no row yet, and return it: `recipe` is its TOML text."""
     folder = home.moving / (uid + NEW)
     folder.mkdir(mode=0o700)
     _write(folder / "recipe.toml", recipe)
+    return folder
 
 
 def publish(home: Home, store: Store, run: Run) -> None:

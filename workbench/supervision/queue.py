@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from store import commands, points, runs
 from store.connection import Store, StoreError, is_current, open_store, prepare_apart
 from store.runs import OPEN, Run
+from workbench import parents
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
 from workbench.supervision import folders, locks
@@ -30,7 +31,8 @@ _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 def submit(home: Home, recipe: Recipe, *, parent_id: int | None = None, grp: str | None = None) -> Run:
     """Queue a run of this recipe, start it if a slot is free, and return its row.
 
-    `parent_id` is the run it follows from; `grp` a word shared by runs that are started to be compared.
+    `parent_id` is the run it follows from, that of its backbone where it names one; `grp` a word shared by runs that
+    are started to be compared.
     """
     _check_device(recipe)
     prepare_apart(home.create().store)
@@ -38,15 +40,18 @@ def submit(home: Home, recipe: Recipe, *, parent_id: int | None = None, grp: str
         folders.settle(home, store)
         if parent_id is not None and runs.get(store, parent_id) is None:
             raise WorkbenchError("there is no such run to follow from", where=f"#{parent_id}")
+        recipe, parent = parents.pin(home, store, recipe)
         uid, toml = new_uid(), recipe.to_toml()
-        folders.stage(home, uid, toml)
+        staged = folders.stage(home, uid, toml)
+        if parent is not None:
+            parents.keep(home, parent, staged)
         run_id = runs.create(
             store,
             recipe.flat(),
             uid=uid,
             name=unique_name(recipe.label, runs.names_like(store, recipe.label)),
             task=recipe.task.name,
-            backbone=_short(recipe.backbone.name),
+            backbone=f"#{parent.id} {parent.name}" if parent else _short(recipe.backbone.name),
             strategy=recipe.strategy.name,
             dataset=recipe.dataset,
             state="queued",
@@ -55,7 +60,7 @@ def submit(home: Home, recipe: Recipe, *, parent_id: int | None = None, grp: str
             goal_key=f"eval/{recipe.goal}",
             seed=recipe.seed,
             host=platform.node(),
-            parent_id=parent_id,
+            parent_id=parent.id if parent and parent_id is None else parent_id,
             grp=grp,
         )
         folders.publish(home, store, _fresh(store, run_id))

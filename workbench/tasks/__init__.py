@@ -5,6 +5,7 @@ from __future__ import annotations
 from workbench.tasks.causal_pretraining import CausalPretraining
 from workbench.tasks.embeddings import Embeddings
 from workbench.tasks.instructions import Instructions
+from workbench.tasks.masked_pretraining import MaskedPretraining
 from workbench.tasks.multi_label import MultiLabel
 from workbench.tasks.named_entities import NamedEntities
 from workbench.tasks.question_answering import QuestionAnswering
@@ -24,4 +25,5 @@ TASKS: dict[str, type[Task]] = {
     "similarity": Similarity,
     "instructions": Instructions,
     "causal-pretraining": CausalPretraining,
+    "masked-pretraining": MaskedPretraining,
 }

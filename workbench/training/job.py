@@ -17,6 +17,7 @@ from workbench.data.doctor import doubts
 from workbench.data.features import Feature
 from workbench.data.prepare import Prepared, length_of, prepare
 from workbench.errors import WorkbenchError
+from workbench.parents import begun_with
 from workbench.recipe import Recipe
 from workbench.strategies import Strategy, make_strategy
 from workbench.strategies.groups import Group, layer_groups
@@ -83,6 +84,7 @@ def build(recipe: Recipe, folder: Path, cache: Path) -> Job:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     torch.set_num_threads(choose_threads(recipe, folder))
+    recipe = begun_with(recipe, folder)
     accelerator = _accelerator(recipe)
     data = prepare(recipe, cache)
     _refuse_other_data(recipe, folder, data)

@@ -47,7 +47,7 @@ def train_tokenizer(
 
     (WordPiece and Unigram of the same library give another vocabulary at each training.)
     """
-    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+    from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
     tokenizer = Tokenizer(models.BPE(unk_token=SPECIAL["unk"]))
@@ -56,7 +56,8 @@ def train_tokenizer(
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
-        special_tokens=list(SPECIAL.values()),
+        # A hidden word has the blank before it in its own first piece: its mask takes that blank.
+        special_tokens=[AddedToken(token, lstrip=name == "mask", special=True) for name, token in SPECIAL.items()],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
