@@ -79,7 +79,7 @@ def prepare(recipe: Recipe, cache: Path) -> Prepared:
         task = TASKS[recipe.task.name].learn(recipe.task, rows_of(table, chosen), names)
     except RowProblem as problem:
         raise WorkbenchError(f"column {chosen[problem.role]!r} {problem.what}", table.where, problem.hint) from None
-    notes = [*table.notes, *notes, *_names_used(task, names)]
+    notes = [*table.notes, *notes, *_names_used(task, names), *task.notes()]
     train = examples_of(task, table, chosen)
     source = recipe.data.validation or validation_of(recipe.data.train)
     kept: Sequence[int]

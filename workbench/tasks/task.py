@@ -73,6 +73,10 @@ class Task(ABC):
         """Return the texts that a tokenizer made for the rows is trained on."""
         return [value for value in example.fields.values() if isinstance(value, str)]
 
+    def notes(self) -> list[str]:
+        """Return what a person should know of how this task measures: told once, before the training."""
+        return []
+
     # model
 
     def configure(self, config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> None:
