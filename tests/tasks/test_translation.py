@@ -52,7 +52,8 @@ def model_of(kind: str, task: Translation) -> PreTrainedModel:
 
 def words_of(chance: random.Random, least: int) -> str:
     return " ".join(
-        chance.choice("the a man cat Haus runs . , 7 is über".split()) for _ in range(chance.randint(least, 12))
+        chance.choice(["the", "a", "man", "cat", "Haus", "runs", ".", ",", "7", "is", "über"])
+        for _ in range(chance.randint(least, 12))
     )
 
 
@@ -295,7 +296,30 @@ def own_tokenizer(kind: str, folder: Path) -> PreTrainedTokenizerBase:
     import sentencepiece
     from transformers import MarianTokenizer
 
-    words = "a good day what film this was kind of so bad cold and very rude to all us ein guter Tag schlecht".split()
+    words = [
+        "a",
+        "good",
+        "day",
+        "what",
+        "film",
+        "this",
+        "was",
+        "kind",
+        "of",
+        "so",
+        "bad",
+        "cold",
+        "and",
+        "very",
+        "rude",
+        "to",
+        "all",
+        "us",
+        "ein",
+        "guter",
+        "Tag",
+        "schlecht",
+    ]
     chance = random.Random(0)
     texts = [" ".join(chance.choices(words, k=8)) for _ in range(200)]
     for side in ("source", "target"):
