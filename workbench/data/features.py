@@ -51,6 +51,11 @@ class Feature:
     kind: str = ""
     info: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def length(self) -> int:
+        """How many tokens it makes a model work on: those that it reads, and its labels where they are a row."""
+        return len(self.ids) + (len(self.labels) if isinstance(self.labels, list) else 0)
+
 
 @dataclass(frozen=True)
 class Shape:

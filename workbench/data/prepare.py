@@ -104,7 +104,7 @@ def prepare(recipe: Recipe, cache: Path, problems: list[Problem] | None = None) 
     chosen = columns_of(recipe, table, guesses)
     names, named_by, notes = _label_names(recipe.data.train, table, chosen)
     task = _learned(recipe, table, chosen, names, problems)
-    notes = [*table.notes, *guesses, *notes, *_names_used(task, names, named_by)]
+    notes = [*table.notes, *guesses, *notes, *_names_used(task, names, named_by), *task.notes()]
     train = examples_of(task, table, chosen, problems)
     source, held_out_file = recipe.data.validation or validation_of(recipe.data.train, cache), table.where
     kept: Sequence[int]

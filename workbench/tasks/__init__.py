@@ -13,17 +13,20 @@ from workbench.tasks.regression import Regression
 from workbench.tasks.similarity import Similarity
 from workbench.tasks.task import Task
 from workbench.tasks.text_classification import Sentiment, TextClassification
+from workbench.tasks.translation import Summarization, Translation
 
 TASKS: dict[str, type[Task]] = {
     "sentiment": Sentiment,
     "text-classification": TextClassification,
     "multi-label": MultiLabel,
     "regression": Regression,
-    "question-answering": QuestionAnswering,
     "named-entities": NamedEntities,
+    "question-answering": QuestionAnswering,
     "embeddings": Embeddings,
     "similarity": Similarity,
+    "translation": Translation,
+    "summarization": Summarization,
     "instructions": Instructions,
-    "causal-pretraining": CausalPretraining,
     "masked-pretraining": MaskedPretraining,
+    "causal-pretraining": CausalPretraining,
 }

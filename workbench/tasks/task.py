@@ -78,6 +78,10 @@ class Task(ABC):
         """Return the texts that a tokenizer made for the rows is trained on."""
         return [value for value in example.fields.values() if isinstance(value, str)]
 
+    def notes(self) -> list[str]:
+        """Return what a person should know of how this task measures: told once, before the training."""
+        return []
+
     def doubts(self, examples: Sequence[Example]) -> Iterator[Finding]:
         """Yield what is doubtful about examples that can be used all the same; rows are counted from 1."""
         yield from ()

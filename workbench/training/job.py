@@ -58,7 +58,7 @@ class Job:
     def windows(self, epoch: int) -> list[list[list[int]]]:
         """Return the batches of an epoch (lists of example numbers), in windows of one update each."""
         training = self.recipe.training
-        lengths = [len(feature.ids) for feature in self.train]
+        lengths = [feature.length for feature in self.train]
         by_length = training.batches == "by length"
         batches = plan_batches(lengths, training.batch_size, self.recipe.seed, epoch, by_length)
         return plan_windows(batches, training.accumulation)

@@ -39,11 +39,11 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 
 
 def train_tokenizer(
-    texts: Iterable[str], vocabulary: int, *, cased: bool = False, types: bool = True
+    texts: Iterable[str], vocabulary: int, *, cased: bool = False, types: bool = True, starts: bool = True
 ) -> PreTrainedTokenizerBase:
     """Train a byte-level BPE tokenizer on the texts, in small letters or `cased`: equal texts, equal tokenizers.
 
-    With `types` it tells the model which of two texts a token is of.
+    With `types` it tells the model which of two texts a token is of, with `starts` a text starts with a token for it.
 
     (WordPiece and Unigram of the same library give another vocabulary at each training.)
     """
@@ -63,8 +63,9 @@ def train_tokenizer(
     )
     tokenizer.train_from_iterator(texts, trainer)
     ends = [(SPECIAL[name], tokenizer.token_to_id(SPECIAL[name])) for name in ("cls", "sep")]
+    single = "[CLS] $A [SEP]" if starts else "$A [SEP]"
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=ends
+        single=single, pair=f"{single} $B:1 [SEP]:1", special_tokens=ends
     )
     names = {f"{name}_token": token for name, token in SPECIAL.items()}
     inputs = ["input_ids", *(["token_type_ids"] if types else []), "attention_mask"]
@@ -77,8 +78,8 @@ def build_tokenizer(recipe: Recipe, task: Task, examples: Sequence[Example]) -> 
     """Return the backbone's tokenizer, or for an architecture without weights one trained on the examples' texts."""
     if recipe.backbone.name.startswith("size:"):
         texts = (text for example in examples for text in task.texts(example))
-        types = task.card.family == "encoder"
-        return train_tokenizer(texts, size_of(recipe).vocabulary, cased=task.cased, types=types)
+        types, starts = task.card.family == "encoder", task.card.family != "encoder-decoder"
+        return train_tokenizer(texts, size_of(recipe).vocabulary, cased=task.cased, types=types, starts=starts)
     return load_tokenizer(find_backbone(recipe))
 
 
