@@ -96,10 +96,10 @@ def _label_lines(told: list[Prediction]) -> list[str]:
         [plain(row.label, 40), *(number(v) for v in (row.precision, row.recall, row.f1)), count(row.rows)]
         for row in found
     ]
-    lines = ["", *table(rows, ["label", "precision", "recall", "f1", "rows"], ["left", *["right"] * 4])]
-    wrong = [
-        f"{plain(right, 40)} taken for {plain(said, 40)} {count(n)}" for right, said, n in mistakes(confusion(told))
-    ]
+    heads = ["label", "precision", "recall", "f1", "rows"]
+    lines = ["", *table(rows, heads, ["left", "right", "right", "right", "right"])]
+    common = mistakes(confusion(told))
+    wrong = [f"{plain(right, 40)} taken for {plain(said, 40)} {count(times)}" for right, said, times in common]
     return [*lines, f"mistakes: {', '.join(wrong)}"] if wrong else lines
 
 

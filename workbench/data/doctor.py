@@ -14,6 +14,8 @@ from workbench.data.lengths import length_findings
 from workbench.data.prepare import ROWS, Prepared, Problem, digest, prepare
 from workbench.errors import WorkbenchError
 from workbench.recipe import Recipe
+from workbench.tasks import Task
+from workbench.text import plural
 
 RARE = 5
 """Examples of a label below which it can hardly be learned."""
@@ -61,16 +63,23 @@ def _row_errors(problems: Sequence[Problem]) -> Iterator[Finding]:
 
 def doubts(data: Prepared) -> Iterator[Finding]:
     """Yield what is doubtful about examples that can be used."""
-    for finding in (*_texts(data.train), *_repeated(data.train), *_golds(data), *data.task.doubts(data.train)):
+    for finding in (*_rows(data.task, data.train), *_repeated(data.train), *_golds(data)):
         yield replace(finding, where=data.train_file)
-    apart = data.validation_file != data.train_file
-    for finding in (*_texts(data.validation), *data.task.doubts(data.validation)) if apart else ():
-        yield replace(finding, where=data.validation_file)
+    if data.validation_file != data.train_file:
+        for finding in _rows(data.task, data.validation):
+            yield replace(finding, where=data.validation_file)
     known = {digest(each.fields) for each in data.train}
     shared = [each.row for each in data.validation if digest(each.fields) in known]
     if shared:
         what = f"{len(shared)} of {len(data.validation)} evaluation rows stand in the training rows too"
         yield replace(warning("overlap", what, shared, "The scores flatter: remove them."), where=data.validation_file)
+
+
+def _rows(task: Task, examples: Sequence[Example]) -> Iterator[Finding]:
+    """Yield what is doubtful about the examples of a file."""
+    yield from _texts(examples)
+    yield from _mended(examples)
+    yield from task.doubts(examples)
 
 
 def _texts(examples: Sequence[Example]) -> Iterator[Finding]:
@@ -84,6 +93,16 @@ def _texts(examples: Sequence[Example]) -> Iterator[Finding]:
     if hidden:
         what = f"{len(hidden)} rows hold control or invisible characters"
         yield warning("invisible", what, hidden, "They are kept; remove them where they mean nothing.")
+
+
+def _mended(examples: Sequence[Example]) -> Iterator[Finding]:
+    """Yield rows that break a rule and were read all the same."""
+    kinds: dict[str, list[int]] = defaultdict(list)
+    for example in examples:
+        if example.mended:
+            kinds[example.mended].append(example.row)
+    for what, rows in kinds.items():
+        yield warning("mended", f"{plural(len(rows), 'row')} {what}", rows, "Mend them if that is not meant.")
 
 
 def _repeated(examples: Sequence[Example]) -> Iterator[Finding]:

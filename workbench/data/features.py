@@ -27,12 +27,14 @@ class RowProblem(Exception):
 class Example:
     """`fields` is what the model is asked, role → value, as JSON has it; `gold` what is right, None if not known.
 
-    `row` is where it stands in its file, from 1; 0 for what was typed.
+    `row` is where it stands in its file, from 1; 0 for what was typed. `mended` says how it was read where it breaks a
+    rule but can be used.
     """
 
     fields: dict[str, Any]
     gold: Any = None
     row: int = field(default=0, compare=False)
+    mended: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

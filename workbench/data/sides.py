@@ -48,7 +48,8 @@ def swapped_rows(pairs: Sequence[Pair]) -> list[int]:
     """
     if len(pairs) < LEAST:
         return []
-    counts = [Counter(trigram for pair in pairs for trigram in _trigrams(pair[side])) for side in (1, 2)]
+    sides = [[one for _, one, _ in pairs], [other for _, _, other in pairs]]
+    counts = [Counter(trigram for text in side for trigram in _trigrams(text)) for side in sides]
     kinds = len(counts[0] | counts[1])
     totals = [counts[0].total() + kinds, counts[1].total() + kinds]
 

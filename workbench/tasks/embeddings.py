@@ -142,11 +142,12 @@ class Embeddings(Task):
         self.max_length = max_length
         texts = [[*texts_of(example), *_negatives(example)] for example in examples]
         encoded = iter(encode(tokenizer, [text for row in texts for text in row], max_length))
-        rows = [[next(encoded).ids for _ in row] for row in texts]
-        return [
-            Feature(number, max(row, key=len), labels=self.label_of(examples[number]), info={"texts": row})
-            for number, row in enumerate(rows)
-        ]
+        features = []
+        for number, row in enumerate([next(encoded) for _ in row] for row in texts):
+            longest = max(row, key=lambda each: each.whole)
+            info = {"texts": [each.ids for each in row], "of": longest.whole}
+            features.append(Feature(number, longest.ids, labels=self.label_of(examples[number]), info=info))
+        return features
 
     def label_of(self, example: Example) -> float:
         """Return the number that a row is trained on: none is needed here."""

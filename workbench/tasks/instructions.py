@@ -122,6 +122,10 @@ class Instructions(Task):
             refuse_leaks(model)
         return model
 
+    def lost(self, example: Example, features: Sequence[Feature]) -> str:
+        """Return `answer` where nothing of it is left to learn from, else what other tasks lose."""
+        return "answer" if any(not each.items for each in features) else super().lost(example, features)
+
     # numbers
 
     def encode(self, tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], max_length: int) -> list[Feature]:

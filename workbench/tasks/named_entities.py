@@ -20,6 +20,7 @@ from workbench.tasks.tags import (
     as_bio,
     bio_labels,
     entities_of,
+    illegal_starts,
     marks_of,
     scheme_of,
     strict_bio,
@@ -108,7 +109,9 @@ class NamedEntities(Task):
         if isinstance(said, str) and isinstance(marks, list):
             said = said.split()
         fields = {"tokens": said}
-        return Example(fields) if marks is None else Example(fields, self._gold(said, marks))
+        if marks is None:
+            return Example(fields)
+        return Example(fields, self._gold(said, marks), mended=self._mended(marks))
 
     def gold_words(self, example: Example) -> str | None:
         """Return the right entities, in the form of `Answer.pred`."""
@@ -227,6 +230,12 @@ class NamedEntities(Task):
                 what = f"has {tag[2:]!r} at word {number}, a type that no training row has"
                 raise RowProblem(what, "tags", f"Training has: {known}.")
         return [self._numbers[tag] for tag in tags]
+
+    def _mended(self, marks: list[str] | tuple[Span, ...]) -> str:
+        if isinstance(marks, tuple) or self.learned["scheme"] != "IOB2":
+            return ""
+        odd = illegal_starts(_named(marks, self.learned))
+        return "have an I- tag that goes on with nothing: it is read as the start of an entity" if odd else ""
 
     def _tags(self, numbers: Iterable[int]) -> list[str]:
         return [self.labels[number] for number in numbers]

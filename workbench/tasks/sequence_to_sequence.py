@@ -157,12 +157,13 @@ def scores_of(
 
     widest = _positions(model.config)
     widths = [min(-(-len(tokens) // WIDTH_STEP) * WIDTH_STEP, widest) for tokens in written]
-    scores = [0.0] * len(written)
+    states, scores = encoded.last_hidden_state, [0.0] * len(written)
+    assert states is not None
     for width in sorted(set(widths)):
         rows = [row for row, each in enumerate(widths) if each == width]
         full = rows + [rows[-1]] * (len(written) - len(rows))
         labels = torch.tensor([fill(written[row], width, IGNORED) for row in full], device=mask.device)
-        picked = type(encoded)(last_hidden_state=encoded.last_hidden_state[full])
+        picked = type(encoded)(last_hidden_state=states[full])
         losses = losses_of(model, picked, mask[full], labels, moved(model, labels))
         for row, (total, count) in zip(rows, losses, strict=False):
             scores[row] = -total / count

@@ -88,8 +88,7 @@ class Task(ABC):
 
     def lost(self, example: Example, features: Sequence[Feature]) -> str:
         """Return what the length limit takes from an example, such as its answer, or nothing."""
-        (only,) = features
-        return "end" if only.info.get("of", 0) > len(only.ids) else ""
+        return "end" if any(each.info.get("of", 0) > len(each.ids) for each in features) else ""
 
     # model
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from workbench.data.features import IGNORED, Example, Feature
+from workbench.data.findings import Finding
+from workbench.data.sides import side_findings
 from workbench.parts import Role, TaskCard, TaskOptions
 from workbench.tasks.answer import Answer
 from workbench.tasks.sequence_to_sequence import (
@@ -85,6 +87,10 @@ class Translation(Task):
     def texts(self, example: Example) -> list[str]:
         """Return both texts: one vocabulary serves both sides."""
         return [self._read(example), *([] if example.gold is None else [example.gold])]
+
+    def doubts(self, examples: Sequence[Example]) -> Iterator[Finding]:
+        """Yield pairs whose sides seem exchanged, are the same, or do not fit each other in length."""
+        yield from side_findings([(each.row, each.fields["source"], each.gold or "") for each in examples])
 
     def notes(self) -> list[str]:
         """Return how the metrics are computed, in sacrebleu's own signatures."""
@@ -190,6 +196,10 @@ class Summarization(Translation):
         max_length=512,
     )
     Options = SummarizationOptions
+
+    def doubts(self, examples: Sequence[Example]) -> Iterator[Finding]:
+        """Yield nothing: the sides of a summary are of one language and unlike in length."""
+        yield from ()
 
     def notes(self) -> list[str]:
         """Return how the metrics are computed."""
