@@ -354,3 +354,22 @@ def test_a_backbone_with_another_head_gets_two_outputs(tmp_path: Path) -> None:
     model, info = task_of().load(tmp_path, config=config)
     assert model.get_parameter("qa_outputs.weight").shape[0] == 2
     assert set(info["missing_keys"]) == {"qa_outputs.weight", "qa_outputs.bias"}
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen2", "gpt2", "bart"])
+def test_the_weights_of_a_model_that_writes_are_those_of_the_backbone(kind: str, tmp_path: Path) -> None:
+    import torch
+    import transformers
+
+    writes = "AutoModelForSeq2SeqLM" if kind == "bart" else "AutoModelForCausalLM"
+    body = tiny_model(kind, auto=writes).base_model
+    body.save_pretrained(tmp_path / "body")
+    tiny_model(kind, auto=writes).save_pretrained(tmp_path / "writer")
+    for folder in ("body", "writer"):
+        model, info = task_of().load(tmp_path / folder)
+        assert set(info["missing_keys"]) == {"qa_outputs.weight", "qa_outputs.bias"}
+        found = model.base_model.state_dict()
+        assert all(torch.equal(found[name], value) for name, value in body.state_dict().items())
+        task_of().save(model, tiny_tokenizer(), tmp_path / f"{folder}-saved")
+        again = getattr(transformers, AUTO).from_pretrained(tmp_path / f"{folder}-saved").state_dict()
+        assert all(torch.equal(again[name], value) for name, value in model.state_dict().items())

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -108,6 +109,24 @@ class QuestionAnswering(Task):
         """Set the two outputs of a token: whether an answer starts there, and whether it ends there."""
         super().configure(config, tokenizer)
         config.num_labels = 2
+
+    def load(self, folder: Path, **options: Any) -> tuple[PreTrainedModel, dict[str, Any]]:
+        """Return the model with its head and the loading report.
+
+        transformers calls the body "transformer" under this head and "model" under the one that writes text, for Llama
+        and its kin; without the other name nothing of such a folder would be loaded.
+        """
+        from transformers import AutoModel
+
+        model, info = super().load(folder, **options)
+        body = f"{model.base_model_prefix}."
+        lost = {key for key in info["missing_keys"] if key.startswith(body)}
+        if lost and any(key.startswith("model.") for key in info["unexpected_keys"]):
+            # Names mapped while loading would be mapped back in what is saved, which then could not be loaded as it is.
+            loaded = AutoModel.from_pretrained(folder, **options)
+            model.base_model.load_state_dict(loaded.state_dict())
+            info["missing_keys"] = set(info["missing_keys"]) - lost
+        return model, info
 
     def encode(self, tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], max_length: int) -> list[Feature]:
         """Return a feature for each window; its labels are the first and last token of the first right answer.
