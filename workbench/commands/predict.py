@@ -17,14 +17,14 @@ from store.runs import Run
 from workbench.answers import asked, line_of
 from workbench.catalog import TASKS
 from workbench.commands.common import find_run, json_option, pass_home, print_json, reading
+from workbench.data.locating import FORMATS
 from workbench.errors import WorkbenchError
 from workbench.inference.client import Answer, Client
 from workbench.paths import Home
 from workbench.text import count, plain
 
 CHUNK = 256
-KINDS = ("csv", "tsv", "json", "jsonl", "ndjson", "parquet", "arrow", "conll")
-TABLES = tuple(f".{kind}{packed}" for kind in KINDS for packed in ("", ".gz"))
+TABLES = tuple(f".{ending}{packed}" for ending, kind in FORMATS.items() if kind != "text" for packed in ("", ".gz"))
 """Endings of files whose rows have columns; the lines of any other are texts."""
 
 Asked = dict[str, Any]

@@ -32,12 +32,8 @@ else:
 
 
 class Data(Part):
-    train: str = Field(
-        min_length=1, description="A file, folder, starter:NAME, hub:ID, sqlite:FILE#QUERY or parallel:FILE,FILE"
-    )
-    validation: str | None = Field(
-        None, description="What to evaluate on, named as train is; none takes train's own, or a share"
-    )
+    train: str = Field(min_length=1, description="A file, folder, starter:NAME, hub:ID, sqlite:… or parallel:…")
+    validation: str | None = Field(None, description="What to evaluate on, as train; none takes its own or a share")
     validation_share: float = Field(0.1, gt=0, lt=1, description="Share of train set aside where no file is given")
     rows: int | None = Field(None, ge=1, description="Train on this many random rows; none takes all")
 
