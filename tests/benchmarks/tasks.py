@@ -72,6 +72,12 @@ RUNS: dict[str, Wanted] = {
         files("goemotions", "train.jsonl.gz", "validation.jsonl.gz", rows=10_000),
         {"epochs": 2, "learning_rate": 2e-4, "max_length": 48},
     ),
+    "wnut17": Wanted(
+        "named-entities",
+        files("wnut17", "train.conll", "validation.conll"),
+        {"epochs": 3, "learning_rate": 2e-4},
+        bar=0.25,
+    ),
 }
 
 
