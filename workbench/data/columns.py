@@ -29,7 +29,7 @@ def choose_columns(
         if wanted is not None and wanted not in columns:
             near = _near(wanted, columns)
             guess = f'; did you mean "{near}"?' if near else ""
-            raise WorkbenchError(f"no column {wanted!r}{guess}", where=where, hint=_columns(columns))
+            raise WorkbenchError(f"no column {wanted!r}{guess}", where=where, hint=_columns(columns), code="no-column")
         if wanted is None and card.unless and (card.unless in chosen or named.get(card.unless) is not None):
             continue
         found = wanted or _usual(card, columns, {*chosen.values(), *named.values()})
@@ -45,6 +45,7 @@ def choose_columns(
                 f"cannot tell which column is the {role}",
                 where=where,
                 hint=f'{_columns(columns)} Name it in the recipe: [task] {role} = "...".',
+                code="no-column",
             )
         chosen[role] = alike[0]
     return {role: chosen[role] for role in roles if role in chosen}

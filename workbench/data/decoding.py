@@ -50,28 +50,33 @@ def load(path: Path) -> bytes:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise WorkbenchError(f"cannot be read: {error.strerror}", where=str(path)) from error
+        raise WorkbenchError(f"cannot be read: {error.strerror}", where=str(path), code="unreadable-file") from error
     if content.startswith(POINTER):
         raise WorkbenchError(
             "this is a Git LFS pointer, not the file itself",
             where=str(path),
             hint="Fetch the file in its repository: git lfs pull",
+            code="lfs-pointer",
         )
     if content.startswith(PACKED):
         try:
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error) as error:
             raise WorkbenchError(
-                f"the gzip file is damaged: {error}", where=str(path), hint="Copy or fetch it again."
+                f"the gzip file is damaged: {error}",
+                where=str(path),
+                hint="Copy or fetch it again.",
+                code="damaged-file",
             ) from error
     elif content and path.suffix.lower() == ".gz":
         raise WorkbenchError(
             "the name ends in .gz, but the file is not packed with gzip",
             where=str(path),
             hint="Take .gz off its name, or fetch it again.",
+            code="damaged-file",
         )
     if not content:
-        raise WorkbenchError("the file is empty", where=str(path))
+        raise WorkbenchError("the file is empty", where=str(path), code="empty-file")
     return content
 
 
@@ -87,7 +92,7 @@ def decode(content: bytes, path: Path) -> Text:
         try:
             return Text(content.decode("utf-16"), "UTF-16", ["the file is UTF-16"])
         except UnicodeDecodeError as error:
-            raise WorkbenchError("the file begins as UTF-16, but is not", where=str(path)) from error
+            raise WorkbenchError("the file begins as UTF-16, but is not", where=str(path), code="encoding") from error
     try:
         # Spreadsheets begin a file with a byte order mark, which is no part of the first column's name.
         return Text(content.decode("utf-8-sig"), "UTF-8")
@@ -100,7 +105,10 @@ def _refusal(content: bytes, path: Path, error: UnicodeDecodeError) -> Workbench
     line = content.count(b"\n", 0, start) + 1
     if error.reason == "unexpected end of data":
         return WorkbenchError(
-            f"line {line} ends the file in the middle of a character", str(path), "The file is cut: fetch it again."
+            f"line {line} ends the file in the middle of a character",
+            str(path),
+            "The file is cut: fetch it again.",
+            code="encoding",
         )
     sample = content[max(0, start - LOOKED_AT // 2) : start + LOOKED_AT // 2]
     if _mostly_utf8(sample):
@@ -108,12 +116,14 @@ def _refusal(content: bytes, path: Path, error: UnicodeDecodeError) -> Workbench
             f"line {line} is not UTF-8, but the lines around it are",
             where=str(path),
             hint="Mend that line, or drop such characters: iconv -c -f utf-8 -t utf-8",
+            code="encoding",
         )
     title, codec = guess(sample)
     return WorkbenchError(
         f"line {line} is not UTF-8; the file looks like {title}",
         where=str(path),
         hint=f"Convert it: iconv -f {codec} -t utf-8",
+        code="encoding",
     )
 
 

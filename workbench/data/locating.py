@@ -42,7 +42,7 @@ def check(source: str) -> None:
         file, query = sqlite_parts(rest)
         existing(file)
         if not query.strip():
-            raise WorkbenchError("there is no query", where=f"sqlite:{file}", hint=QUERY_HINT)
+            raise WorkbenchError("there is no query", where=f"sqlite:{file}", hint=QUERY_HINT, code="bad-query")
     else:
         path = locate(source)
         if path.is_file():
@@ -69,9 +69,14 @@ def locate(source: str, split: str = "train") -> Path:
         return found[0]
     if found:
         names = ", ".join(file.name for file in found)
-        raise WorkbenchError(f"the folder has several {split} files: {names}", str(path), "Name the file itself.")
+        raise WorkbenchError(
+            f"the folder has several {split} files: {names}", str(path), "Name the file itself.", code="several-files"
+        )
     raise WorkbenchError(
-        f"the folder has no {split} file", where=str(path), hint=f"Name the file itself, or call it {split}.jsonl."
+        f"the folder has no {split} file",
+        where=str(path),
+        hint=f"Name the file itself, or call it {split}.jsonl.",
+        code="missing-file",
     )
 
 
@@ -100,6 +105,7 @@ def kind_of(path: Path) -> str:
             "cannot tell the format from the file's name",
             where=str(path),
             hint=f"Known endings: {known}, also with .gz.",
+            code="unknown-format",
         )
     return FORMATS[_ending(path)]
 
@@ -114,7 +120,10 @@ def parallel_files(rest: str) -> tuple[Path, Path]:
     first, second = pair_of(rest)
     if not first or not second:
         raise WorkbenchError(
-            "two files are needed", where=f"parallel:{rest}", hint="Example: parallel:train.en,train.de"
+            "two files are needed",
+            where=f"parallel:{rest}",
+            hint="Example: parallel:train.en,train.de",
+            code="unequal-files",
         )
     return Path(first), Path(second)
 
@@ -138,7 +147,10 @@ def hub_id(rest: str) -> re.Match[str]:
     match = _HUB.fullmatch(rest)
     if match is None:
         raise WorkbenchError(
-            "not an id of a data set", where=f"hub:{rest}", hint="Write hub:OWNER/NAME, hub:OWNER/NAME@REVISION#CONFIG."
+            "not an id of a data set",
+            where=f"hub:{rest}",
+            hint="Write hub:OWNER/NAME, hub:OWNER/NAME@REVISION#CONFIG.",
+            code="hub",
         )
     return match
 
@@ -146,15 +158,24 @@ def hub_id(rest: str) -> re.Match[str]:
 def existing(path: Path) -> Path:
     """Return the path of a file; raise a WorkbenchError where there is none."""
     if not _look_up(path).exists():
-        raise WorkbenchError("there is no such file", where=str(path), hint="Check data.train and data.validation.")
+        raise WorkbenchError(
+            "there is no such file", where=str(path), hint="Check data.train and data.validation.", code="missing-file"
+        )
     if not path.is_file():
-        raise WorkbenchError("not a file", where=str(path), hint="Name the file itself, for example train.jsonl.")
+        raise WorkbenchError(
+            "not a file", where=str(path), hint="Name the file itself, for example train.jsonl.", code="missing-file"
+        )
     return path
 
 
 def _starter(name: str) -> Path:
     if name not in STARTERS:
-        raise WorkbenchError(f"no starter set {name!r}", where="data.train", hint=f"There are: {', '.join(STARTERS)}.")
+        raise WorkbenchError(
+            f"no starter set {name!r}",
+            where="data.train",
+            hint=f"There are: {', '.join(STARTERS)}.",
+            code="missing-file",
+        )
     return STARTER_FOLDER / name
 
 
@@ -165,7 +186,7 @@ def _look_up(path: Path) -> Path:
         return path
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise WorkbenchError(f"cannot be looked up: {reason}", where=str(path)[:200]) from error
+        raise WorkbenchError(f"cannot be looked up: {reason}", where=str(path)[:200], code="missing-file") from error
     return path
 
 
@@ -181,7 +202,7 @@ def _parts(folder: Path, split: str) -> list[Path]:
             return [folder / name for name in saved if name in names]
         files = sorted(path for path in folder.iterdir() if path.is_file() and _ending(path) in FORMATS)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WorkbenchError(f"the folder cannot be read: {error}", where=str(folder)) from error
+        raise WorkbenchError(f"the folder cannot be read: {error}", where=str(folder), code="missing-file") from error
     return [file for file in files if file.name.split(".")[0].lower() in names]
 
 

@@ -147,8 +147,12 @@ def _learned(recipe: Recipe, table: Table, chosen: dict[str, str], names: list[s
     kind = TASKS[recipe.task.name]
     try:
         return kind.learn(recipe.task, rows_of(table, chosen), names)
-    except RowProblem:
+    except RowProblem as problem:
         problems += _unreadable(kind, recipe, table, chosen)
+        if not problems:
+            # What is wrong with all rows together is wrong with none of them alone.
+            what = f"column {chosen[problem.role]!r} {problem.what}"
+            raise WorkbenchError(what, table.where, problem.hint, problem.code) from None
         raise _refusal(problems) from None
     except WorkbenchError as error:
         raise WorkbenchError(error.what, table.where, error.hint, error.code) from None

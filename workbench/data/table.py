@@ -57,7 +57,7 @@ class Table:
         try:
             values: list[Any] = held.to_pylist()
         except UnicodeDecodeError as error:
-            raise WorkbenchError(f"column {column!r} is not UTF-8 text", where=self.where) from error
+            raise WorkbenchError(f"column {column!r} is not UTF-8 text", where=self.where, code="encoding") from error
         return values
 
 
@@ -66,7 +66,7 @@ def table_of(content: Content, where: str) -> Table:
     data = flatten(content.data, where)
     rows = len(next(iter(data.values()), ()))
     if not rows:
-        raise WorkbenchError("there are no rows", where=where)
+        raise WorkbenchError("there are no rows", where=where, code="no-rows")
     types = {column: words_of(column, values) for column, values in data.items()}
     mixed = [f"column {column!r} holds {types[column]}, as it stands" for column in types if " or " in types[column]]
     return Table(where, rows, types, content.encoding, [*content.notes, *mixed], content.names, data)
@@ -80,7 +80,9 @@ def flatten(data: Mapping[str, Any], where: str) -> dict[str, Any]:
         found = flatten({f"{column}.{key}": part for key, part in parts.items()}, where) if parts else {column: values}
         twice = next((key for key in found if key in flat), None)
         if twice is not None:
-            raise WorkbenchError(f"two columns are called {twice!r}", where=where, hint="Rename one of them.")
+            raise WorkbenchError(
+                f"two columns are called {twice!r}", where=where, hint="Rename one of them.", code="column-twice"
+            )
         flat |= found
     return flat
 

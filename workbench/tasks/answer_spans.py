@@ -39,7 +39,7 @@ def named_answers(row: dict[str, Any]) -> list[tuple[str, int | None]] | None:
         dicts = [each if isinstance(each, Mapping) else {"text": each} for each in value]
         pairs = [(each.get("text"), each.get("answer_start")) for each in dicts]
     else:
-        raise RowProblem(f"holds {type(value).__name__}, not answers", "answers")
+        raise RowProblem(f"holds {type(value).__name__}, not answers", "answers", code="broken-answers")
     return [(_text(text), _number(start)) for text, start in pairs]
 
 
@@ -49,19 +49,24 @@ def _columns(value: Mapping[str, Any]) -> list[tuple[Any, Any]]:
     if isinstance(texts, str):
         return [(texts, starts)]
     if not isinstance(texts, Sequence):
-        raise RowProblem('holds a table without "text"', "answers")
+        raise RowProblem('holds a table without "text"', "answers", code="broken-answers")
     if starts is None:
         return [(text, None) for text in texts]
     if not isinstance(starts, Sequence) or len(starts) != len(texts):
-        raise RowProblem('holds "text" and "answer_start" of different lengths', "answers")
+        raise RowProblem('holds "text" and "answer_start" of different lengths', "answers", code="broken-answers")
     return list(zip(texts, starts, strict=True))
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise RowProblem(f"holds an answer that is {type(value).__name__}, not text", "answers")
+        raise RowProblem(f"holds an answer that is {type(value).__name__}, not text", "answers", code="broken-answers")
     if not value.strip():
-        raise RowProblem("holds an answer without text", "answers", "A question without an answer has an empty list.")
+        raise RowProblem(
+            "holds an answer without text",
+            "answers",
+            "A question without an answer has an empty list.",
+            code="broken-answers",
+        )
     return value
 
 
@@ -74,7 +79,12 @@ def _number(value: Any) -> int | None:
     except (TypeError, ValueError, OverflowError):
         place = -1
     if place < 0 or (isinstance(value, float) and place != value):
-        raise RowProblem(f"holds {str(value)[:SHOWN]!r} as a place in the context", "answers", "Places count from 0.")
+        raise RowProblem(
+            f"holds {str(value)[:SHOWN]!r} as a place in the context",
+            "answers",
+            "Places count from 0.",
+            code="wrong-position",
+        )
     return place
 
 
@@ -88,11 +98,16 @@ def _place(context: str, text: str, start: int | None) -> int:
     hint = "Give the place of each answer in answer_start, and contexts as they are."
     if start is None:
         often = f"stands {count(len(places))} times in the context" if places else "does not stand in the context"
-        raise RowProblem(f"holds {_shown(text)}, which {often}", "answers", hint)
+        raise RowProblem(f"holds {_shown(text)}, which {often}", "answers", hint, code="wrong-position")
     if len(places) == 1:
         hint = f"{_shown(text)} stands at character {places[0]}."
     there = _shown(context[start : start + len(text)]) if start < len(context) else "no more text"
-    raise RowProblem(f"holds {_shown(text)} at character {start}, where the context has {there}", "answers", hint)
+    raise RowProblem(
+        f"holds {_shown(text)} at character {start}, where the context has {there}",
+        "answers",
+        hint,
+        code="wrong-position",
+    )
 
 
 def _places(context: str, text: str) -> list[int]:

@@ -75,21 +75,28 @@ def turns_of(value: Any, role: str) -> list[Turn]:
     if isinstance(value, str):
         value = [{"role": "user", "content": value}]
     if not isinstance(value, list) or not value:
-        raise RowProblem("holds no list of turns" if not isinstance(value, list) else "is empty", role)
+        raise RowProblem(
+            "holds no list of turns" if not isinstance(value, list) else "is empty", role, code="broken-turns"
+        )
     return [_turn(each, role) for each in value]
 
 
 def _turn(value: Any, role: str) -> Turn:
     if not isinstance(value, dict):
-        raise RowProblem(f"holds {type(value).__name__} for a turn", role, 'A turn is {"role": ..., "content": ...}.')
+        raise RowProblem(
+            f"holds {type(value).__name__} for a turn",
+            role,
+            'A turn is {"role": ..., "content": ...}.',
+            code="broken-turns",
+        )
     speaker, text = (
         next((value[key] for key in keys if value.get(key) is not None), None)
         for keys in (("role", "from"), ("content", "value"))
     )
     if str(speaker).lower() not in SPEAKERS:
-        raise RowProblem(f"has a turn of {speaker!r}", role, f"Known are: {', '.join(SPEAKERS)}.")
+        raise RowProblem(f"has a turn of {speaker!r}", role, f"Known are: {', '.join(SPEAKERS)}.", code="broken-turns")
     if not isinstance(text, str):
-        raise RowProblem(f"has a turn that holds {type(text).__name__}, not text", role)
+        raise RowProblem(f"has a turn that holds {type(text).__name__}, not text", role, code="broken-turns")
     return {"role": SPEAKERS[str(speaker).lower()], "content": text}
 
 
@@ -186,6 +193,7 @@ def _written(tokenizer: PreTrainedTokenizerBase, turns: Sequence[Turn]) -> str:
             f"the tokenizer's chat template cannot write a conversation: {error}",
             where="task.template",
             hint='Set it to "plain".',
+            code="broken-turns",
         ) from error
     return str(text)
 

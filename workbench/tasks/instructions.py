@@ -75,6 +75,7 @@ class Instructions(Task):
                     f"row {number}: no turn of the assistant to learn from",
                     where="data.train",
                     hint="Mend or remove such rows.",
+                    code="broken-turns",
                 )
         return cls(options, {})
 
@@ -87,7 +88,7 @@ class Instructions(Task):
             if turns[-1]["role"] != ASSISTANT:
                 return Example({"messages": turns})
             if len(turns) == 1:
-                raise RowProblem("has an answer but nothing that is asked", "messages")
+                raise RowProblem("has an answer but nothing that is asked", "messages", code="broken-turns")
             return Example({"messages": turns[:-1]}, turns[-1]["content"])
         fields = {"instruction": text_of(row, "instruction")}
         if "input" in row:

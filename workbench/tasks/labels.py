@@ -41,7 +41,9 @@ def number_of(numbers: dict[str, int], label: str, role: str) -> int:
     """Return the number of a label; raise a RowProblem where training has none like it."""
     if label not in numbers:
         known = ", ".join(list(numbers)[:20])
-        raise RowProblem(f"holds {label!r}, a label that no training row has", role, f"Training has: {known}.")
+        raise RowProblem(
+            f"holds {label!r}, a label that no training row has", role, f"Training has: {known}.", code="unseen-label"
+        )
     return numbers[label]
 
 

@@ -69,7 +69,9 @@ class MultiLabel(Task):
         """Learn the label set: numbers in their order, words in the alphabet's."""
         found = sorted({label for row in rows for label in labels_of(row, options.separator) or ()}, key=label_order)
         if not found:
-            raise WorkbenchError("no row has a label", where="data.train", hint="Is it the right column?")
+            raise WorkbenchError(
+                "no row has a label", where="data.train", hint="Is it the right column?", code="broken-labels"
+            )
         return cls(options, named_labels(found, names))
 
     def example(self, row: dict[str, Any]) -> Example:
@@ -173,13 +175,13 @@ def labels_of(row: dict[str, Any], separator: str) -> list[str] | None:
         try:
             value = json.loads(value)
         except ValueError:
-            raise RowProblem("begins a list that is not closed", "labels") from None
+            raise RowProblem("begins a list that is not closed", "labels", code="broken-labels") from None
     if isinstance(value, str):
         value = value.split(separator)
     elif not isinstance(value, list):
         value = [] if value is None else [value]
     if any(isinstance(each, (list, dict)) for each in value):
-        raise RowProblem("holds lists in a list, not labels", "labels")
+        raise RowProblem("holds lists in a list, not labels", "labels", code="broken-labels")
     texts = [label_text(each).strip() for each in value if each is not None]
     return list(dict.fromkeys(text for text in texts if text))
 

@@ -100,7 +100,9 @@ class NamedEntities(Task):
         kinds = {tag[2:] for tags in named for tag in as_bio(tags, scheme) if tag != OUTSIDE}
         kinds |= {span.kind for span in spans}
         if not kinds:
-            raise WorkbenchError("no row has an entity", where="data.train", hint="Is it the right column?")
+            raise WorkbenchError(
+                "no row has an entity", where="data.train", hint="Is it the right column?", code="single-class"
+            )
         return cls(options, {"labels": bio_labels(kinds), "scheme": scheme, **learned})
 
     def example(self, row: dict[str, Any]) -> Example:
@@ -221,14 +223,14 @@ class NamedEntities(Task):
         elif isinstance(marks, tuple):
             raise RowProblem("has spans of a text, and the tokens are words", "tags", "Name the column of the text.")
         elif len(marks) != len(said):
-            raise RowProblem(f"has {len(said)} tokens and {len(marks)} tags", "tags")
+            raise RowProblem(f"has {len(said)} tokens and {len(marks)} tags", "tags", code="unequal-tags")
         else:
             tags = as_bio(_named(marks, self.learned), self.learned["scheme"])
         known = ", ".join(label[2:] for label in self.labels if label.startswith("B-"))
         for number, tag in enumerate(tags, 1):
             if tag not in self._numbers:
                 what = f"has {tag[2:]!r} at word {number}, a type that no training row has"
-                raise RowProblem(what, "tags", f"Training has: {known}.")
+                raise RowProblem(what, "tags", f"Training has: {known}.", code="unseen-label")
         return [self._numbers[tag] for tag in tags]
 
     def _mended(self, marks: list[str] | tuple[Span, ...]) -> str:

@@ -86,7 +86,9 @@ class QuestionAnswering(Task):
                 answers = named_answers(row)
                 kinds |= set() if answers is None else {bool(answers)}
         if True not in kinds:
-            raise WorkbenchError("no question has an answer", "data.train", "Is `answers` the column of the answers?")
+            raise WorkbenchError(
+                "no question has an answer", "data.train", "Is `answers` the column of the answers?", code="no-answers"
+            )
         return cls(options, {"unanswerable": False in kinds})
 
     @property

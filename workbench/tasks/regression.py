@@ -61,6 +61,7 @@ class Regression(Task):
                 "every row has the same score" if scores else "no scores",
                 where="data.train",
                 hint="Regression needs scores that differ.",
+                code="single-score",
             )
         mean = math.fsum(scores) / len(scores)
         deviation = math.sqrt(math.fsum((score - mean) ** 2 for score in scores) / len(scores))
@@ -141,8 +142,11 @@ def score_of(row: dict[str, Any]) -> float | None:
         score = float(value)
     except (TypeError, ValueError):
         raise RowProblem(
-            f"holds {value!r:.40}, not a number", "score", "Is it a label? Then take text-classification."
+            f"holds {value!r:.40}, not a number",
+            "score",
+            "Is it a label? Then take text-classification.",
+            code="not-a-number",
         ) from None
     if not math.isfinite(score):
-        raise RowProblem(f"holds {value!r:.40}, which is not finite", "score")
+        raise RowProblem(f"holds {value!r:.40}, which is not finite", "score", code="not-a-number")
     return score

@@ -101,5 +101,5 @@ def score_of(row: dict[str, Any]) -> float | None:
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        raise RowProblem(f"holds {score!r}, not a number", "score")
+        raise RowProblem(f"holds {score!r}, not a number", "score", code="not-a-number")
     return number

@@ -48,10 +48,12 @@ def scheme_of(sequences: Iterable[Sequence[str]]) -> str:
     if bare is not None:
         if prefixes & {"B", "I"}:
             prefixed = next(tag for tag in found if PREFIXED.fullmatch(tag))
-            raise RowProblem(f"holds both {prefixed!r} and {bare!r}: tags with and without a prefix", "tags")
+            raise RowProblem(
+                f"holds both {prefixed!r} and {bare!r}: tags with and without a prefix", "tags", code="broken-tags"
+            )
         return "types"
     if prefixes & {"E", "S"} and prefixes & {"L", "U"}:
-        raise RowProblem("holds tags of both IOBES and BILOU", "tags")
+        raise RowProblem("holds tags of both IOBES and BILOU", "tags", code="broken-tags")
     if prefixes & {"E", "S"}:
         return "IOBES"
     if prefixes & {"L", "U"}:
@@ -121,7 +123,7 @@ def marks_of(row: dict[str, Any]) -> list[str] | tuple[Span, ...] | None:
     if isinstance(marks, str):
         marks = marks.split()
     if not isinstance(marks, list):
-        raise RowProblem(f"holds {type(marks).__name__}, neither tags nor spans", "tags")
+        raise RowProblem(f"holds {type(marks).__name__}, neither tags nor spans", "tags", code="span-off-words")
     if any(isinstance(mark, (dict, list)) for mark in marks) or (not marks and isinstance(row.get("tokens"), str)):
         return tuple(_span(mark, number) for number, mark in enumerate(marks, 1))
     return [label_text(mark) for mark in marks]
@@ -146,16 +148,20 @@ def tags_of_spans(spans: Sequence[Span], text: str, words: Sequence[tuple[int, i
     for start, end, kind in spans:
         where = f"{start} to {end}"
         if not 0 <= start < end <= len(text):
-            raise RowProblem(f"marks {where} in a text of {len(text)} characters", "tags", SPAN_HINT)
+            raise RowProblem(
+                f"marks {where} in a text of {len(text)} characters", "tags", SPAN_HINT, code="span-off-words"
+            )
         within = [number for number, (first, last) in enumerate(words) if first < end and last > start]
         if not within:
-            raise RowProblem(f"marks {where}, where no word is", "tags", SPAN_HINT)
+            raise RowProblem(f"marks {where}, where no word is", "tags", SPAN_HINT, code="span-off-words")
         first, last = words[within[0]][0], words[within[-1]][1]
         if first < start or last > end:
             cut = f"marks {text[start:end]!r} ({where}), a part of {text[first:last]!r}"
-            raise RowProblem(cut, "tags", SPAN_HINT)
+            raise RowProblem(cut, "tags", SPAN_HINT, code="span-off-words")
         if any(tags[number] != OUTSIDE for number in within):
-            raise RowProblem(f"marks {text[start:end]!r} ({where}) within another entity", "tags")
+            raise RowProblem(
+                f"marks {text[start:end]!r} ({where}) within another entity", "tags", code="span-off-words"
+            )
         tags[within[0] : within[-1] + 1] = [f"B-{kind}", *[f"I-{kind}"] * (len(within) - 1)]
     return tags
 
@@ -166,7 +172,7 @@ def _span(mark: Any, number: int) -> Span:
         mark = [mark.get("start"), mark.get("end"), next((mark[key] for key in KIND_KEYS if mark.get(key)), None)]
     fits = isinstance(mark, list) and len(mark) == 3 and all(type(place) is int for place in mark[:2])
     if not fits or not isinstance(mark[2], str) or not mark[2].strip():
-        raise RowProblem(f"has no start, end and label in entity {number}", "tags")
+        raise RowProblem(f"has no start, end and label in entity {number}", "tags", code="broken-tags")
     return Span(mark[0], mark[1], mark[2].strip())
 
 
@@ -178,5 +184,9 @@ def _lone_begins(tags: Sequence[str]) -> list[int]:
 def _parted(tag: str, number: int) -> tuple[str, str]:
     match = PREFIXED.fullmatch(tag)
     if match is None:
-        raise RowProblem(f"has {tag!r} as tag of word {number}, which is not O and has no prefix such as B-", "tags")
+        raise RowProblem(
+            f"has {tag!r} as tag of word {number}, which is not O and has no prefix such as B-",
+            "tags",
+            code="broken-tags",
+        )
     return match[1], match[2]

@@ -64,6 +64,7 @@ class TextClassification(Task):
                 f"every row has the label {found[0]!r}" if found else "no labels",
                 where="data.train",
                 hint="Classification needs at least two labels.",
+                code="single-class",
             )
         return cls(options, named_labels(found, names))
 
@@ -147,6 +148,9 @@ def label_of(row: dict[str, Any]) -> str | None:
     label = row.get("label")
     if isinstance(label, (list, dict)):
         raise RowProblem(
-            f"holds {type(label).__name__}, not one label", "label", 'Take task "multi-label", or another column.'
+            f"holds {type(label).__name__}, not one label",
+            "label",
+            'Take task "multi-label", or another column.',
+            code="several-labels",
         )
     return None if label is None or not str(label).strip() else label_text(label)

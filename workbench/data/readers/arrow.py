@@ -91,4 +91,6 @@ def _class_names(feature: Any) -> list[str]:
 
 def _unreadable(path: Path, kind: str, error: Exception) -> WorkbenchError:
     words = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return WorkbenchError(f"cannot be read as {kind}: {words}", where=str(path), hint="Copy or fetch it again.")
+    return WorkbenchError(
+        f"cannot be read as {kind}: {words}", where=str(path), hint="Copy or fetch it again.", code="damaged-file"
+    )

@@ -51,7 +51,7 @@ def _sentences(text: Text, path: Path, is_comment: Callable[[str], bool]) -> lis
         named = [f"line {line}: {plural(width, 'column')}, not {count(widths[0])}" for line, width in odd[:NAMED]]
         more = [f"and {count(len(odd) - NAMED)} more lines"] if len(odd) > NAMED else []
         hint = f"Line {lines[0]} has {count(widths[0])}; tabs part the columns, in a line without tabs blanks."
-        raise WorkbenchError("\n".join([*named, *more]), where=str(path), hint=hint)
+        raise WorkbenchError("\n".join([*named, *more]), where=str(path), hint=hint, code="ragged-rows")
     return [sentence for sentence in sentences if sentence]
 
 

@@ -105,7 +105,7 @@ def _quoted(text: str, separator: str, path: Path) -> Rows:
             line = reader.line_num + 1
     except csv.Error as error:
         words = next((words for start, words in _REASONS.items() if start in str(error)), f"cannot be read: {error}")
-        raise WorkbenchError(f"line {line} {words}", where=str(path)) from error
+        raise WorkbenchError(f"line {line} {words}", where=str(path), code="broken-row") from error
     return rows
 
 
@@ -124,4 +124,4 @@ def _ragged(rows: Rows, path: Path) -> WorkbenchError:
     named = [f"line {line}: {plural(found, 'field')}, not {count(expected)}" for line, found in odd[:NAMED]]
     more = [f"and {count(len(odd) - NAMED)} more lines"] if len(odd) > NAMED else []
     hint = f"Line {rows.lines[0]} has {count(expected)}. A field that holds a separator must be quoted."
-    return WorkbenchError("\n".join([*named, *more]), where=str(path), hint=hint)
+    return WorkbenchError("\n".join([*named, *more]), where=str(path), hint=hint, code="ragged-rows")

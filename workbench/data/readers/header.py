@@ -34,6 +34,7 @@ def name_columns(rows: list[list[str]], lines: list[int], path: Path) -> tuple[l
             f"line {lines[0]} names two columns {twice!r}",
             where=str(path),
             hint="Rename one, or add a first line with names where the file has none.",
+            code="column-twice",
         )
     again = next((line for line, row in zip(lines[1:], below, strict=True) if row == first), None)
     if again is not None:
@@ -41,6 +42,7 @@ def name_columns(rows: list[list[str]], lines: list[int], path: Path) -> tuple[l
             f"line {again} repeats the header",
             where=str(path),
             hint="Remove it, or add a first line with names where the file has none.",
+            code="header-again",
         )
     return columns, below, []
 

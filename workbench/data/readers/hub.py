@@ -23,7 +23,9 @@ def read_hub(rest: str, cache: Path, split: str) -> Content:
     name = _split_name(builder, split)
     if name is None:
         known = ", ".join(builder.info.splits or ()) or "none"
-        raise WorkbenchError(f"the data set has no {split} split", where=f"hub:{rest}", hint=f"Its splits: {known}.")
+        raise WorkbenchError(
+            f"the data set has no {split} split", where=f"hub:{rest}", hint=f"Its splits: {known}.", code="hub"
+        )
     content = content_of_dataset(builder.as_dataset(split=name))
     origin = "the cache" if _is_cached(builder) else "the Hub"
     note = f"split {name} of {builder.config.name} at revision {str(builder.hash)[:12]}, from {origin}"
@@ -99,6 +101,7 @@ def _check_revision(match: re.Match[str], found: str, cache: Path) -> None:
             f"the Hub is out of reach, and the cache in {cache} has revision {found[:12]}, not {asked[:12]}",
             where=f"hub:{match[0]}",
             hint="Check the recipe where the Hub can be reached: workbench train FILE --check",
+            code="hub",
         )
 
 
@@ -109,4 +112,5 @@ def _refusal(rest: str, cache: Path, error: Exception) -> WorkbenchError:
         where=f"hub:{rest}",
         hint="Check the recipe where the Hub can be reached: workbench train FILE --check. "
         "Or copy the files to a folder on this box and name that.",
+        code="hub",
     )

@@ -54,15 +54,19 @@ def read_json(text: Text, path: Path) -> Content:
         if error.msg == "Extra data" and _is_object(text.text[: error.pos]):
             content = read_jsonl(text, path)
             return Content(content.data, content.encoding, [*content.notes, "the file has one object a line"])
-        raise WorkbenchError(f"line {error.lineno}: not valid JSON ({error.msg})", where=str(path)) from error
+        raise WorkbenchError(
+            f"line {error.lineno}: not valid JSON ({error.msg})", where=str(path), code="broken-json"
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise WorkbenchError(f"not valid JSON ({_reason(error)})", where=str(path)) from error
+        raise WorkbenchError(f"not valid JSON ({_reason(error)})", where=str(path), code="broken-json") from error
     if squad.is_squad(found):
         return squad.read_squad(found, text, path)
     rows = _rows(found, path)
     for number, row in enumerate(rows, 1):
         if not isinstance(row, dict):
-            raise WorkbenchError(f"row {number} is {_kind(row)}, not an object", where=str(path), hint=ROWS_HINT)
+            raise WorkbenchError(
+                f"row {number} is {_kind(row)}, not an object", where=str(path), hint=ROWS_HINT, code="not-rows"
+            )
     return columns_of(rows, [f"row {number}" for number in range(1, len(rows) + 1)], text, [])
 
 
@@ -91,11 +95,17 @@ def _object(content: str, line: int, path: Path) -> dict[str, Any]:
         row = parse(content)
     except json.JSONDecodeError as error:
         words = f"line {line}: not valid JSON ({error.msg} at character {error.pos + 1})"
-        raise WorkbenchError(words, where=str(path), hint="Each line must be one whole object.") from error
+        raise WorkbenchError(
+            words, where=str(path), hint="Each line must be one whole object.", code="broken-json"
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise WorkbenchError(f"line {line}: not valid JSON ({_reason(error)})", where=str(path)) from error
+        raise WorkbenchError(
+            f"line {line}: not valid JSON ({_reason(error)})", where=str(path), code="broken-json"
+        ) from error
     if not isinstance(row, dict):
-        raise WorkbenchError(f"line {line} is {_kind(row)}, not an object", where=str(path), hint=ROWS_HINT)
+        raise WorkbenchError(
+            f"line {line} is {_kind(row)}, not an object", where=str(path), hint=ROWS_HINT, code="not-rows"
+        )
     return row
 
 
@@ -103,12 +113,14 @@ def _rows(found: Any, path: Path) -> list[Any]:
     if isinstance(found, list):
         return found
     if not isinstance(found, dict):
-        raise WorkbenchError(f"the file holds {_kind(found)}, not rows", where=str(path), hint=ROWS_HINT)
+        raise WorkbenchError(
+            f"the file holds {_kind(found)}, not rows", where=str(path), hint=ROWS_HINT, code="not-rows"
+        )
     lists = {key: value for key, value in found.items() if value and _holds_objects(value)}
     if len(lists) == 1:
         return next(iter(lists.values()))
     what = f"several lists of rows: {', '.join(lists)}" if lists else "an object without a list of rows"
-    raise WorkbenchError(f"the file holds {what}", where=str(path), hint=ROWS_HINT)
+    raise WorkbenchError(f"the file holds {what}", where=str(path), hint=ROWS_HINT, code="not-rows")
 
 
 def _holds_objects(value: Any) -> bool:

@@ -31,6 +31,7 @@ def read_parallel(first: Path, second: Path) -> Content:
             f"{first.name} has {plural(len(sides[0]), 'line')}, {second.name} {count(len(sides[1]))}",
             where=f"{first},{second}",
             hint="Line by line the two files must say the same.",
+            code="unequal-files",
         )
     pairs = [pair for pair in zip(*sides, strict=True) if pair[0].strip() or pair[1].strip()]
     blank = len(sides[0]) - len(pairs)

@@ -17,23 +17,25 @@ def read_query(file: Path, query: str) -> Content:
     """Return the columns of one SELECT; raise a WorkbenchError where the file or the statement cannot be read."""
     where = f"sqlite:{file}"
     if not query.strip():
-        raise WorkbenchError("there is no query", where=where, hint=QUERY_HINT)
+        raise WorkbenchError("there is no query", where=where, hint=QUERY_HINT, code="bad-query")
     try:
         connection = sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)
     except sqlite3.Error as error:
-        raise WorkbenchError(f"cannot be opened: {error}", where=where) from error
+        raise WorkbenchError(f"cannot be opened: {error}", where=where, code="bad-query") from error
     try:
         connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in ALLOWED else sqlite3.SQLITE_DENY)
         cursor = connection.execute(query)
         columns = [each[0] for each in cursor.description or ()]
         rows = cursor.fetchall()
     except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
-        raise WorkbenchError(_reason(error), where=where, hint=QUERY_HINT) from error
+        raise WorkbenchError(_reason(error), where=where, hint=QUERY_HINT, code="bad-query") from error
     finally:
         connection.close()
     twice = next((name for number, name in enumerate(columns) if name in columns[:number]), None)
     if twice is not None:
-        raise WorkbenchError(f"the query gives two columns {twice!r}", where=where, hint="Name one: … AS other")
+        raise WorkbenchError(
+            f"the query gives two columns {twice!r}", where=where, hint="Name one: … AS other", code="column-twice"
+        )
     return Content({column: [row[number] for row in rows] for number, column in enumerate(columns)})
 
 

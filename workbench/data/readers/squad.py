@@ -33,7 +33,7 @@ def read_squad(found: Any, text: Text, path: Path) -> Content:
                 rows += [_row(article.get("title"), context, question) for question in paragraph["qas"]]
         except (KeyError, TypeError, AttributeError) as error:
             what = f"lacks {error}" if isinstance(error, KeyError) else "is not built as SQuAD's are"
-            raise WorkbenchError(f"article {number} {what}", where=str(path)) from error
+            raise WorkbenchError(f"article {number} {what}", where=str(path), code="broken-squad") from error
     data = {column: [row[place] for row in rows] for place, column in enumerate(COLUMNS)}
     return Content(data, text.encoding, [*text.notes, f"read as SQuAD: {len(found['data'])} articles"])
 
