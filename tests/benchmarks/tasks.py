@@ -19,7 +19,7 @@ from typing import Any
 from store import predictions, runs
 from store.connection import read_store
 from store.runs import Run
-from tests.shared import MINILM, SHARED
+from tests.shared import MINILM, SHARED, STORIES
 from workbench.commands.follow import follow
 from workbench.goals import goal_of
 from workbench.inference.client import Client
@@ -41,6 +41,7 @@ class Wanted:
     bar: float | None = None
     backbone: str = str(MINILM)
     strategy: str = "full"
+    every: int | None = None
 
 
 def files(folder: str, train: str, validation: str, **more: Any) -> dict[str, Any]:
@@ -52,7 +53,7 @@ RUNS: dict[str, Wanted] = {
     "trec": Wanted(
         {"name": "text-classification", "label": "coarse_label"},
         files("trec", "train.jsonl", "test.jsonl"),
-        {"epochs": 4, "learning_rate": 2e-4},
+        {"epochs": 2, "learning_rate": 2e-4, "max_length": 48},
         bar=0.93,
     ),
     "ag_news": Wanted(
@@ -64,7 +65,7 @@ RUNS: dict[str, Wanted] = {
     "stsb": Wanted(
         "regression",
         files("stsb", "train.csv", "validation.csv"),
-        {"epochs": 3, "learning_rate": 1e-4, "max_length": 96},
+        {"epochs": 2, "learning_rate": 1e-4, "max_length": 96},
         bar=0.80,
     ),
     "goemotions": Wanted(
@@ -75,8 +76,34 @@ RUNS: dict[str, Wanted] = {
     "wnut17": Wanted(
         "named-entities",
         files("wnut17", "train.conll", "validation.conll"),
-        {"epochs": 3, "learning_rate": 2e-4},
+        {"epochs": 2, "learning_rate": 2e-4},
         bar=0.25,
+    ),
+    "squad": Wanted(
+        "question-answering",
+        files("squad", "train.json", "validation.json"),
+        {"epochs": 2, "learning_rate": 2e-4, "max_length": 256},
+        bar=40,
+    ),
+    "multi30k": Wanted(
+        {"name": "translation", "longest_output": 48},
+        files("multi30k-parquet", "train.parquet", "validation.parquet"),
+        {"epochs": 12, "batch_size": 32, "learning_rate": 2e-3, "label_smoothing": 0.1, "max_length": 64},
+        bar=10,
+        backbone="size:tiny",
+        strategy="scratch",
+        every=2718,
+    ),
+    "instruct": Wanted(
+        {"name": "instructions", "longest_output": 32},
+        files("instruct-1100", "train.json", "validation.json"),
+        {"epochs": 3, "learning_rate": 3e-3},
+        backbone=str(STORIES),
+    ),
+    "wikitext2": Wanted(
+        "masked-pretraining",
+        files("wikitext2-small", "train.txt", "validation.txt"),
+        {"epochs": 1, "learning_rate": 2e-4},
     ),
 }
 
@@ -92,6 +119,7 @@ def recipe(name: str, threads: int | None) -> Recipe:
             "backbone": wanted.backbone,
             "strategy": wanted.strategy,
             "training": wanted.training,
+            "evaluation": {"every": wanted.every},
             "hardware": {"device": "cpu", "threads": threads},
         }
     )
