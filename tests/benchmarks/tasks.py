@@ -82,8 +82,9 @@ RUNS: dict[str, Wanted] = {
     "squad": Wanted(
         "question-answering",
         files("squad", "train.json", "validation.json"),
-        {"epochs": 2, "learning_rate": 2e-4, "max_length": 256},
+        {"epochs": 1.5, "learning_rate": 2e-4, "max_length": 256, "precision": "bf16"},
         bar=40,
+        every=381,
     ),
     "multi30k": Wanted(
         {"name": "translation", "longest_output": 48},
