@@ -214,7 +214,7 @@ def _filling(guess: Guess, tokenizer: PreTrainedTokenizerBase, judged: bool) -> 
 
 def _word(tokenizer: PreTrainedTokenizerBase, token: int) -> str:
     """Return a token as a reader writes it, or as the tokenizer does where it is a blank."""
-    text: str = tokenizer.decode([token]).strip()
+    text = str(tokenizer.decode([token])).strip()
     return text or str(tokenizer.convert_ids_to_tokens(token))
 
 
