@@ -45,7 +45,7 @@ def recipe_of(folder: Path, **training: object) -> Recipe:
             },
             "backbone": "size:tiny",
             "strategy": "full",
-            "training": {"epochs": 20, "batch_size": 8, "learning_rate": 3e-3, "max_length": 64, **training},
+            "training": {"epochs": 8, "batch_size": 8, "learning_rate": 2e-3, "max_length": 64, **training},
             "evaluation": {"every": 50},
             "hardware": {"device": "cpu", "threads": 1},
         }
@@ -64,7 +64,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Path]:
     second = folder / "feelings.toml"
     second.write_text(
         f'name = "feelings"\ntask = "sentiment"\ndata = "{rows}"\nbackbone = "run:stories"\nstrategy = "gradual"\n'
-        '[training]\nepochs = 4\nmax_length = 32\nlearning_rate = 2e-3\n[hardware]\ndevice = "cpu"\nthreads = 1\n',
+        '[training]\nepochs = 2\nmax_length = 32\nlearning_rate = 2e-3\n[hardware]\ndevice = "cpu"\nthreads = 1\n',
         encoding="utf-8",
     )
     check = workbench("train", second, "--check", home=home.root)
@@ -87,7 +87,7 @@ def test_it_learns_to_guess(made: tuple[Home, Path]) -> None:
     run = run_number(home, 1)
     assert (run.state, run.goal_key) == ("finished", "eval/perplexity")
     assert run.best_value is not None
-    # By chance it would be the size of the vocabulary.
+    # By chance it would be the size of the vocabulary, some 370.
     assert 1 < run.best_value < 100
 
 
@@ -110,8 +110,10 @@ def test_a_prompt_is_filled(made: tuple[Home, Path]) -> None:
     said = workbench("predict", 1, "the old dog looked at the school [MASK] on day 3.", "--json", home=home.root)
     (answer,) = json.loads(said.stdout)
     (filling,) = answer["fillings"]
-    assert filling["tokens"][0]["text"] == "garden"
-    assert answer["text"] == "the old dog looked at the school garden on day 3."
+    words = [each["text"] for each in filling["tokens"]]
+    assert len(set(words)) == 5
+    assert answer["pred"] == words[0]
+    assert answer["text"].replace(" ", "") == f"theolddoglookedattheschool{words[0]}onday3."
     assert answer["pieces"][filling["place"]] == "[MASK]"
     assert "loss" not in answer
 
@@ -136,11 +138,14 @@ def test_a_run_from_a_run_begins_with_its_weights_and_says_so(made: tuple[Home, 
 
 
 def test_a_child_needs_its_parent_no_more(made: tuple[Home, Path]) -> None:
+    from workbench.inference.loaded import load
+
     home, folder = made
-    gone = workbench("rm", 1, home=home.root)
+    child = home.run_folder(run_number(home, 2).uid)
+    before = load(child, base=True).answer([{"text": "a good day"}])
+    gone = workbench("rm", 1, "--yes", home=home.root)
     assert gone.returncode == 0, gone.stderr
-    said = workbench("predict", 2, "a good day", home=home.root)
-    assert said.returncode == 0, said.stderr
+    assert load(child, base=True).answer([{"text": "a good day"}]) == before
     again = workbench("train", folder / "feelings.toml", home=home.root)
     assert again.returncode == 2
     assert "there is no such run" in again.stderr
