@@ -7,9 +7,13 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from screens.keys import PLACES, Key, keys_of
 from workbench.commands import COMMANDS
+from workbench.data.prepare import prepare
 from workbench.recipe import Recipe, parse
+from workbench.tasks import TASKS
 
 README = Path(__file__).parents[1] / "README.md"
 KEYS = re.compile(r"<!-- keys -->\n(.*?)<!-- /keys -->", re.DOTALL)
@@ -53,11 +57,26 @@ def test_the_recipe_is_one() -> None:
     assert all(isinstance(parse(tomllib.loads(block)), Recipe) for block in blocks)
 
 
-def test_every_setting_is_told() -> None:
+@pytest.mark.parametrize("task", TASKS)
+def test_every_setting_is_told(task: str) -> None:
     text = README.read_text(encoding="utf-8")
-    settings = {path.rpartition(".")[2] for path in parse(tomllib.loads(_example())).flat()}
-    assert sorted(name for name in settings if f"`{name}`" not in text) == []
+    made = parse({"task": task, "data": "x.csv", "backbone": "size:tiny", "strategy": "gradual"})
+    settings = {path.rpartition(".")[2] for path in made.flat()}
+    told = set(re.findall(r"`(?:\[task\] )?(\w+)(?: = [^`]*)?`", text)) | set(re.findall(r"^(\w+) = ", text, re.M))
+    assert sorted(settings - told) == []
 
 
-def _example() -> str:
-    return 'task = "sentiment"\ndata = "x.csv"\nbackbone = "size:tiny"\nstrategy = "gradual"\n'
+def test_every_task_has_a_row_and_a_recipe() -> None:
+    text = README.read_text(encoding="utf-8")
+    blocks = [parse(tomllib.loads(block)) for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL)]
+    assert [name for name in TASKS if f"`{name}`" not in text] == []
+    assert set(TASKS) - {made.task.name for made in blocks} <= {"text-classification", "summarization"}
+
+
+def test_every_recipe_on_a_starter_set_can_be_read_offline(tmp_path: Path) -> None:
+    blocks = re.findall(r"```toml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    recipes = [parse(tomllib.loads(block)) for block in blocks]
+    offline = [made for made in recipes if made.data.train.startswith("starter:") and made.starts_random]
+    assert len(offline) >= 10
+    for made in offline:
+        assert prepare(made, tmp_path / "cache").train
