@@ -8,10 +8,12 @@ import pytest
 from textual.events import Paste
 
 from screens import trial_ask
+from screens.answers import answer_lines
+from screens.answers.reply import Reply, View
 from screens.trial import TryScreen
 from screens.trial_history import History
 from screens.trial_prompt import Prompt
-from screens.trial_rows import Reply, piece_title, reply_lines
+from screens.trial_rows import piece_title
 from screens.widgets.picker import Picker
 from store import trials
 from store.connection import open_store, read_store
@@ -71,7 +73,7 @@ async def test_letters_are_text_while_typing_and_keys_after_escape(judged: Home,
         assert isinstance(app.screen.query_one(Picker), Picker)
         await pilot.press("escape")
         assert isinstance(app.screen, TryScreen)
-        assert app.screen.query_one("#prompt").value == "qr1+-v"  # type: ignore[attr-defined]
+        assert app.screen.query_one(Prompt).value == "qr1+-v"
 
 
 async def test_a_model_is_added_and_dropped(judged: Home, client: FakeClient) -> None:
@@ -117,11 +119,11 @@ async def test_earlier_texts_come_back_with_the_arrows(judged: Home, client: Fak
         await look(app, pilot)
         await pilot.press("ctrl+u", *"two", "enter")
         await look(app, pilot)
-        line = app.screen.query_one("#prompt")
+        line = app.screen.query_one(Prompt)
         found = []
         for key in ("up", "up", "up", "down", "down"):
             await pilot.press(key)
-            found.append(line.value)  # type: ignore[attr-defined]
+            found.append(line.value)
         assert found == ["two", "one", "one", "two", ""]
 
 
@@ -236,7 +238,7 @@ async def test_pasted_lines_become_one_text(judged: Home, client: FakeClient) ->
 async def test_the_label_is_shown_however_many_there_are() -> None:
     scores = {f"feeling number {n}": 0.3 if n == 9 else 0.07 for n in range(11)}
     reply = Reply(3, "moods", {"label": "feeling number 9", "scores": scores}, 4.0)
-    line = reply_lines([reply], 80).plain
+    line = answer_lines("sentiment", [reply], View({}, None, 80)).plain
     assert "moods" in line
     assert line.index("feeling numbe…") < line.index("0.30")
     assert len(line) <= 80

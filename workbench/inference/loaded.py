@@ -79,7 +79,8 @@ class Loaded:
             told |= {"loss": answer.loss, "correct": answer.correct}
         if question is not None:
             ids = question.ids
-            told["output"] |= {"tokens": len(ids), "of": question.info.get("of", len(ids)), "pieces": self._pieces(ids)}
+            read = {"tokens": len(ids), "of": question.info.get("of", len(ids)), "pieces": self._pieces(ids)}
+            told["output"] = read | told["output"]
         return told
 
     def _pieces(self, ids: list[int]) -> list[str]:
