@@ -38,7 +38,10 @@ from workbench.text import plain, plural
 
 MOST_ASKED = 6
 LABELLED = ("sentiment", "text-classification")
-HINT = "↑ earlier questions · esc to the keys below"
+GOLD_BELOW = (*WRITTEN, "named-entities")
+"""Tasks whose right answer is too long for a title."""
+
+HINT = "↑ earlier · esc to the keys below"
 
 
 class TryScreen(PlaceScreen):
@@ -72,7 +75,8 @@ class TryScreen(PlaceScreen):
 
     def compose_place(self) -> ComposeResult:
         yield Heading("text", f"enter asks · {HINT}", id="text-heading")
-        yield Prompts(id="prompts")
+        self.choose_runs()
+        yield Prompts(self.task_name, id="prompts")
         yield Heading(id="answers-heading")
         yield AnswersBox(id="answers-box")
         yield Heading(id="tokens-heading")
@@ -116,10 +120,16 @@ class TryScreen(PlaceScreen):
     def show_runs(self) -> None:
         if self.feed.state != "ready":
             return
-        self.run_ids = tuple(run_id for run_id in self.run_ids if run_id in self.feed.runs)
-        if not self.run_ids and (best := best_run(list(self.feed.runs.values()))):
-            self.run_ids = (best.id,)
+        self.choose_runs()
         self.show_models()
+
+    def choose_runs(self) -> None:
+        """Ask the marked runs, or the best, where none is asked yet or those that were are gone."""
+        runs = askable(list(self.feed.runs.values()))
+        self.run_ids = tuple(run_id for run_id in self.run_ids if run_id in self.feed.runs)
+        marked = next((run for mark in self.workbench.marks for run in runs if run.id == mark), None)
+        if not self.run_ids and (first := marked or best_run(runs)):
+            self.run_ids = (first.id,)
 
     def _runs(self) -> list[Run]:
         return [self.feed.runs[run_id] for run_id in self.run_ids if run_id in self.feed.runs]
@@ -155,7 +165,7 @@ class TryScreen(PlaceScreen):
         prompts.set_earlier(trial.fields for trial in self.query_one(History).trials)
         several = len(prompts.fields) > 1
         title = "question" if several else prompts.fields[0].role
-        hint = f"enter asks · tab next field · {HINT}" if several else f"enter asks · {HINT}"
+        hint = f"enter asks · tab next · {HINT}" if several else f"enter asks · {HINT}"
         self.query_one("#text-heading", Heading).show(title, hint)
 
     @work(thread=True, exit_on_error=False, group="fields", description="finding the fields")
@@ -176,7 +186,7 @@ class TryScreen(PlaceScreen):
         models, talk = self._models(), self.talk
         replies = [talk.replies.get((run.id, base)) or Reply(run.id, run.name, base=base) for run, base in models]
         cells = self.app.size.width - 1
-        right = f" · right is {plain(talk.gold)}" if talk.gold is not None and self.task_name not in WRITTEN else ""
+        right = f" · right is {plain(talk.gold)}" if talk.gold is not None and self.task_name not in GOLD_BELOW else ""
         title = f"{self.task_name or 'no model'} · {plural(len(models), 'model')}{right}"
         words = Content(" No run has a model yet: press n to start one.")
         if models:

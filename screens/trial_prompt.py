@@ -82,9 +82,9 @@ class LongPrompt(TextArea):
         return self.text
 
     def put(self, text: str) -> None:
-        """Put a text in place of what is typed."""
+        """Put a text in place of what is typed, and show its beginning."""
         self.load_text(plain(text, newlines=True))
-        self.move_cursor(self.document.end)
+        self.move_cursor((0, 0))
 
     async def _on_key(self, event: events.Key) -> None:
         """Let every key act when its turn comes; see Line."""
@@ -156,19 +156,21 @@ class Prompts(Vertical):
     class Entered(Message):
         """The question is to be asked."""
 
-    def __init__(self, id: str | None = None) -> None:
+    def __init__(self, task: str, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.task_name = ""
-        self.fields: tuple[Field, ...] = ()
-        self._rows: dict[Field, FieldRow] = {}
+        self.task_name = task
+        self.fields = fields_for(task, None)
+        self._rows = {field: FieldRow(self, field, "") for field in self.fields}
         self._earlier: list[Values] = []
         self._place = -1
         self._filled: dict[str, tuple[str, Any]] = {}
         self._gold: str | None = None
 
+    def compose(self) -> ComposeResult:
+        yield from self._rows.values()
+
     def on_mount(self) -> None:
-        if not self.fields:
-            self.show_fields("", fields_for("", None))
+        self._name_fields()
 
     @property
     def lines(self) -> dict[str, Prompt | LongPrompt]:
@@ -182,7 +184,8 @@ class Prompts(Vertical):
             return
         typed = {role: line.value for role, line in self.lines.items()}
         gone = [self._rows.pop(field) for field in self.fields if field not in fields]
-        in_gone = any(self.screen.focused is row.line for row in gone)
+        focused = self.screen.focused
+        lost = bool(gone) and (focused is None or any(focused is row.line for row in gone))
         self.fields = tuple(fields)
         above: FieldRow | None = None
         for field in self.fields:
@@ -196,7 +199,7 @@ class Prompts(Vertical):
         for row in gone:
             row.remove()
         self._name_fields()
-        if in_gone:
+        if lost:
             self.call_after_refresh(self.focus_first)
 
     def _name_fields(self) -> None:

@@ -85,9 +85,9 @@ def _answer_cell(trial: Trial, key: Key) -> Cell:
     if answer is None:
         return Cell(ABSENT, "muted")
     said, score = short_form(answer[0])
-    share = score_words(trial.task, score)
+    share = score_words(trial.task, said, score)
     right = is_right(trial.task, said, trial.gold)
-    words = f"{plain(said, 9)} {share}" if share else plain(said, 200)
+    words = f"{plain(said, 13 - len(share))} {share}" if share else plain(said, 200)
     return Cell(words, "" if right is None else "good" if right else "warn")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from screens.answers.layout import Line, Part, blocks, head, indented, marked, wrap
+from screens.answers.layout import Line, Part, blocks, head, indented, marked, right_lines, wrap
 from screens.answers.reply import Reply, View, is_right
 from workbench.text import plain, plural
 
@@ -17,7 +17,8 @@ def entity_lines(replies: Sequence[Reply], view: View) -> list[Line]:
     """Return for each reply the number of its entities and the text with them: Maria Lund[person] moved."""
     types = sorted({str(one["type"]) for reply in replies for one in _entities(reply.output)})
     colours = {name: COLOURS[place % len(COLOURS)] for place, name in enumerate(types)}
-    return blocks(replies, view, lambda reply, view: _entity_text(reply, view, colours))
+    lines = blocks(replies, view, lambda reply, view: _entity_text(reply, view, colours))
+    return lines + right_lines(view) if view.gold else lines
 
 
 def _entity_text(reply: Reply, view: View, colours: Mapping[str, str]) -> list[Line]:

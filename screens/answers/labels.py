@@ -44,12 +44,12 @@ def _labels(reply: Reply, labels: Sequence[str], bars: int, view: View) -> Line:
     if reply.output is None:
         return [untold_words(reply, room)]
     scores, said = scores_of(reply.output), str(reply.output.get("label", ""))
-    words, style = marked(said, None if view.gold is None else said == view.gold, view.ascii, _TOP - 1)
-    top, ms = (fit(words, _TOP), style), (fit(f"{reply.ms:.0f}", _MS, "right"), MUTED)
+    words, style = marked(said, None if view.gold is None else said == view.gold, view.ascii, _TOP)
+    top, ms = (fit(words, _TOP if labels else _TOP + 2), style), (fit(f"{reply.ms:.0f}", _MS, "right"), MUTED)
     if not labels:
         likely = sorted(scores.items(), key=lambda item: -item[1])[:3]
         shares = "  ".join(f"{plain(label, 16)} {bar(score, 6, view.ascii)} {score:.2f}" for label, score in likely)
-        return [top, (fit(shares, max(10, room - _TOP - _MS)), MUTED), ms]
+        return [top, (fit(shares, max(10, room - _TOP - 2 - _MS)), MUTED), ms]
     parts: Line = []
     for label in labels:
         score = scores.get(label)

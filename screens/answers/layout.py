@@ -131,6 +131,12 @@ def head(reply: Reply, view: View, parts: Sequence[Part], detail: str = "") -> L
     return [*line, (" " * (room + 1), ""), (told, MUTED)]
 
 
+def right_lines(view: View) -> list[Line]:
+    """Return the right answer, to stand below the others."""
+    words = wrap([(plain((view.gold or "").strip("\n"), newlines=True), "")], view.cells - 3)
+    return [[(" the right answer", "$text-success")], *indented(words, 2)]
+
+
 def judged(task: str, reply: Reply, view: View, room: int) -> Part:
     """Return the answer in short with a mark on whether it is right, where that is known."""
     return marked(reply.pred, is_right(task, reply.pred, view.gold), view.ascii, room)

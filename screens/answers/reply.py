@@ -84,9 +84,13 @@ def is_right(task: str, pred: str, gold: str | None) -> bool | None:
     return pred == gold if task in COMPARED else None
 
 
-def score_words(task: str, score: float | None) -> str:
-    """Return the score behind an answer; nothing for that of a written text, which tells nothing by itself."""
-    return "" if score is None or task in WRITTEN else number(score, 2)
+def score_words(task: str, pred: str, score: float | None) -> str:
+    """Return the score behind an answer; nothing where the answer is that number, or a text, of which it tells little.
+
+    What is written is judged by reading it: its mean log-probability says nothing by itself.
+    """
+    said = number(score, 2)
+    return "" if score is None or task in WRITTEN or pred.startswith(said) else said
 
 
 WRITTEN = ("translation", "summarization", "instructions", "causal-pretraining")

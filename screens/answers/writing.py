@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from screens.answers.layout import MUTED, Line, head, indented, untold, wrap
+from screens.answers.layout import MUTED, Line, head, indented, right_lines, untold, wrap
 from screens.answers.reply import Reply, View
 from workbench.text import plain, plural, rate
 
@@ -23,9 +23,7 @@ def text_lines(replies: Sequence[Reply], view: View) -> list[Line]:
             lines += _body(reply.written + CURSOR, view)
         else:
             lines.append(untold(reply, view))
-    if view.gold:
-        lines += [[(" the right one", "$text-success")], *_body(view.gold, view)]
-    return lines
+    return lines + right_lines(view) if view.gold else lines
 
 
 def _text(output: Mapping[str, object]) -> str:
