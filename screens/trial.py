@@ -69,6 +69,7 @@ class TryScreen(PlaceScreen):
         super().__init__()
         self.run_ids: tuple[int, ...] = ()
         self.with_base = False
+        self._left_out = ""
         self.talk = Talk()
         self._roles: dict[str | None, list[str] | None] = {None: []}
         self._asker: Asker | None = None
@@ -108,14 +109,13 @@ class TryScreen(PlaceScreen):
         known = {run.id: run for run in askable(list(self.feed.runs.values()))}
         wanted = [run_id for run_id in dict.fromkeys(run_ids) if run_id in known]
         alike = tuple(run_id for run_id in wanted if known[run_id].task == known[wanted[0]].task)[:MOST_ASKED]
-        if not alike or alike == self.run_ids:
-            return
-        self.run_ids = alike
-        others = [run_id for run_id in wanted if known[run_id].task != known[alike[0]].task]
-        if others:
-            names = ", ".join(f"#{run_id}" for run_id in others)
-            self.workbench.say(f"{names} left out: of another task, which is asked other questions", "warning")
-        self.show_models()
+        others = ", ".join(f"#{run_id}" for run_id in wanted if known[run_id].task != known[wanted[0]].task)
+        if others and others != self._left_out:
+            self.workbench.say(f"{others} left out: of another task, which is asked other questions", "warning")
+        self._left_out = others
+        if alike and alike != self.run_ids:
+            self.run_ids = alike
+            self.show_models()
 
     def show_runs(self) -> None:
         if self.feed.state != "ready":
@@ -214,7 +214,7 @@ class TryScreen(PlaceScreen):
     @on(Prompts.Entered)
     def submit_question(self) -> None:
         prompts = self.query_one(Prompts)
-        if prompts.is_empty():
+        if prompts.nothing_typed():
             return
         if (role := prompts.missing()) is not None:
             self.workbench.say(f"the {role} is empty: it is asked with {' and '.join(prompts.lines)}", "warning")

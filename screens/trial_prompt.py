@@ -237,7 +237,7 @@ class Prompts(Vertical):
         lines = self.lines
         return next((each.role for each in self.fields if each.required and not lines[each.role].value.strip()), None)
 
-    def is_empty(self) -> bool:
+    def nothing_typed(self) -> bool:
         """Return whether nothing is typed at all."""
         return not any(line.value.strip() for line in self.lines.values())
 

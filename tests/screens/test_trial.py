@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 from textual.events import Paste
 
-from screens import trial_ask
 from screens.answers import answer_lines
 from screens.answers.reply import Reply, View
 from screens.trial import TryScreen
@@ -15,34 +13,12 @@ from screens.trial_history import History
 from screens.trial_prompt import Prompt
 from screens.trial_rows import piece_title
 from screens.widgets.picker import Picker
-from store import trials
-from store.connection import open_store, read_store
+from store.connection import open_store
 from tests.screens.opening import look, opened
-from tests.screens.places import FakeClient, add_predictions
+from tests.screens.places import FakeClient
 from tests.screens.support import HOSTILE, HOSTILE_SHOWN, SIZES, golden, screen_text
+from tests.screens.trying import stored
 from workbench.paths import Home
-
-
-@pytest.fixture
-def judged(seeded: Home, tmp_path: Path) -> Home:
-    """A seeded home with predictions, to change."""
-    home = Home(Path(shutil.copytree(seeded.root, tmp_path / "home")))
-    add_predictions(home)
-    return home
-
-
-@pytest.fixture
-def client(seeded: Home, monkeypatch: pytest.MonkeyPatch) -> FakeClient:
-    """The process that answers, as a fake that does so at once."""
-    fake = FakeClient(seeded)
-    fake.open.set()
-    monkeypatch.setattr(trial_ask, "open_client", lambda home: fake)
-    return fake
-
-
-def stored(home: Home) -> list[trials.Trial]:
-    with read_store(home.store) as store:
-        return trials.listing(store)
 
 
 @pytest.mark.parametrize("size", SIZES)
