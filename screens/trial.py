@@ -1,54 +1,51 @@
-"""Try: ask the models of runs about a text, beside one another, and keep what they said."""
+"""Try: ask the models of runs a question, beside one another, and keep what they said."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Input
 from textual.worker import get_current_worker
 
+from screens.answers import answer_lines
+from screens.answers.labels import labels_of
+from screens.answers.reply import WRITTEN, Key, Reply, View
 from screens.export import write_new
 from screens.keys import bindings
 from screens.new_dialogs import PickRun
 from screens.place import PlaceScreen
-from screens.trial_ask import AllAnswered, Answered, Asker, Loading
+from screens.trial_answers import AnswersBox
+from screens.trial_ask import AllAnswered, Answered, Asker, Loading, Written
 from screens.trial_dialogs import PickLabel
+from screens.trial_fields import fields_for
 from screens.trial_history import History
-from screens.trial_prompt import Prompt
-from screens.trial_rows import (
-    Reply,
-    askable,
-    best_run,
-    history_csv,
-    labels_of,
-    piece_title,
-    piece_words,
-    replies_text,
-    reply_lines,
-    two_lines,
-)
+from screens.trial_prompt import Left, Prompts
+from screens.trial_rows import askable, best_run, history_csv, piece_title, piece_words, replies_text, two_lines
+from screens.trial_talk import Talk
 from screens.widgets.heading import Heading
-from screens.widgets.line import Line
 from screens.widgets.table import Table
 from screens.widgets.told import Told
 from store import predictions
 from store.connection import read_store
 from store.runs import Run
-from workbench.answers import asked
 from workbench.errors import WorkbenchError
 from workbench.text import plain, plural
 
 MOST_ASKED = 6
+LABELLED = ("sentiment", "text-classification")
+GOLD_BELOW = (*WRITTEN, "named-entities")
+"""Tasks whose right answer is too long for a title."""
+
+HINT = "↑ earlier · esc to the keys below"
 
 
 class TryScreen(PlaceScreen):
-    """Ask models. `run_ids` are asked, in order; `replies` is what they said to `text`, whose right label is `gold`."""
+    """Ask models of one task: `run_ids` in order, with `with_base` the first also as it was before training."""
 
     PLACE = "try"
     AUTO_FOCUS = ""
@@ -57,39 +54,47 @@ class TryScreen(PlaceScreen):
 
     @dataclass
     class Example(Message):
-        """A text of an evaluation set with its right label, or None where there is none."""
+        """The fields of an example of an evaluation set with its right answer; None where the set has none."""
 
-        found: tuple[str, str | None] | None
+        found: tuple[dict[str, Any], str | None] | None
+
+    @dataclass
+    class FieldsFound(Message):
+        """The fields with which an evaluation set is asked."""
+
+        set_id: str
+        roles: list[str]
 
     def __init__(self) -> None:
         super().__init__()
         self.run_ids: tuple[int, ...] = ()
-        self.text = ""
-        self.gold: str | None = None
-        self.replies: dict[int, Reply] = {}
-        self.asking = self._begun = False
-        self._question = 0
-        self._asked_at = 0.0
+        self.with_base = False
+        self._left_out = ""
+        self.talk = Talk()
+        self._roles: dict[str | None, list[str] | None] = {None: []}
         self._asker: Asker | None = None
 
     def compose_place(self) -> ComposeResult:
-        yield Heading("text", "enter asks · ↑ earlier texts · esc to the keys below", id="text-heading")
-        yield Prompt(id="prompt")
+        yield Heading("text", f"enter asks · {HINT}", id="text-heading")
+        self.choose_runs()
+        yield Prompts(self.task_name, id="prompts")
         yield Heading(id="answers-heading")
-        yield Told(id="answers")
+        yield AnswersBox(id="answers-box")
         yield Heading(id="tokens-heading")
         yield Told(id="tokens")
-        yield Heading("history", "space keeps · enter asks again · v sets the right label", id="history-heading")
+        yield Heading("history", id="history-heading")
         yield History(self.workbench.home, id="history")
 
     def on_mount(self) -> None:
         self._asker = Asker(self.workbench.home, self.post_message)
         self.set_interval(1.0, self.show_waiting)
-        self.query_one(Prompt).focus()
+        self.query_one(Prompts).focus_first()
 
     def on_unmount(self) -> None:
         if self._asker is not None:
             self._asker.close()
+
+    # which models
 
     def arrive(self, run_ids: tuple[int, ...]) -> None:
         self._take(run_ids)
@@ -100,151 +105,223 @@ class TryScreen(PlaceScreen):
         super().on_screen_resume()
 
     def _take(self, run_ids: Sequence[int]) -> None:
-        """Ask these runs from now on, those that have a model."""
-        known = {run.id for run in askable(list(self.feed.runs.values()))}
-        wanted = tuple(run_id for run_id in dict.fromkeys(run_ids) if run_id in known)[:MOST_ASKED]
-        if wanted and wanted != self.run_ids:
-            self.run_ids = wanted
-            self.show_replies()
-            self.query_one(History).show_for(self.run_ids)
+        """Ask these runs from now on: those that have a model, and are of the task of the first that has."""
+        known = {run.id: run for run in askable(list(self.feed.runs.values()))}
+        wanted = [run_id for run_id in dict.fromkeys(run_ids) if run_id in known]
+        alike = tuple(run_id for run_id in wanted if known[run_id].task == known[wanted[0]].task)[:MOST_ASKED]
+        others = ", ".join(f"#{run_id}" for run_id in wanted if known[run_id].task != known[wanted[0]].task)
+        if others and others != self._left_out:
+            self.workbench.say(f"{others} left out: of another task, which is asked other questions", "warning")
+        self._left_out = others
+        if alike and alike != self.run_ids:
+            self.run_ids = alike
+            self.show_models()
 
     def show_runs(self) -> None:
         if self.feed.state != "ready":
             return
-        if not self._begun:
-            self._begun = True
-            self.query_one(History).read()
+        self.choose_runs()
+        self.show_models()
+
+    def choose_runs(self) -> None:
+        """Ask the marked runs, or the best, where none is asked yet or those that were are gone."""
+        runs = askable(list(self.feed.runs.values()))
         self.run_ids = tuple(run_id for run_id in self.run_ids if run_id in self.feed.runs)
-        if not self.run_ids and (best := best_run(list(self.feed.runs.values()))):
-            self.run_ids = (best.id,)
-        self.query_one(History).show_for(self.run_ids)
-        self.show_replies()
+        marked = next((run for mark in self.workbench.marks for run in runs if run.id == mark), None)
+        if not self.run_ids and (first := marked or best_run(runs)):
+            self.run_ids = (first.id,)
 
     def _runs(self) -> list[Run]:
         return [self.feed.runs[run_id] for run_id in self.run_ids if run_id in self.feed.runs]
 
+    def _models(self) -> list[tuple[Run, bool]]:
+        """Return whom to ask: the runs, and behind the first its base where that is wanted."""
+        models = [(run, False) for run in self._runs()]
+        return [*models[:1], (models[0][0], True), *models[1:]] if models and self.with_base else models
+
+    @property
+    def task_name(self) -> str:
+        return next((run.task for run in self._runs()), "")
+
+    def show_models(self) -> None:
+        """Show the lines of the question, the models and the history as the runs that are asked want them."""
+        if self.talk.task != self.task_name:
+            self.talk.forget(self.task_name)
+        self.show_fields()
+        self.query_one(History).show_for(self.task_name, self._keys())
+        self.show_replies()
+
+    def _keys(self) -> list[Key]:
+        return [(run.id, base) for run, base in self._models()]
+
+    def show_fields(self) -> None:
+        """Have a line for each field that the models are asked with."""
+        runs, prompts = self._runs(), self.query_one(Prompts)
+        set_id = next((run.eval_set for run in runs if run.eval_set), None)
+        if set_id is not None and set_id not in self._roles:
+            self._roles[set_id] = None
+            self.find_fields(set_id)
+        prompts.show_fields(self.task_name, fields_for(self.task_name, self._roles[set_id]))
+        prompts.set_earlier(trial.fields for trial in self.query_one(History).trials)
+        several = len(prompts.fields) > 1
+        title = "question" if several else prompts.fields[0].role
+        hint = f"enter asks · tab next · {HINT}" if several else f"enter asks · {HINT}"
+        self.query_one("#text-heading", Heading).show(title, hint)
+
+    @work(thread=True, exit_on_error=False, group="fields", description="finding the fields")
+    def find_fields(self, set_id: str) -> None:
+        """Find out with which fields an evaluation set is asked."""
+        with read_store(self.feed.home.store) as store:
+            self.post_message(self.FieldsFound(set_id, predictions.fields_of(store, set_id)))
+
+    @on(FieldsFound)
+    def take_fields(self, event: FieldsFound) -> None:
+        self._roles[event.set_id] = event.roles
+        self.show_fields()
+
+    # what they say
+
     def show_replies(self) -> None:
-        """Show what each run said, is doing, or would be asked."""
-        runs, cells = self._runs(), self.app.size.width
-        replies = [self.replies.get(run.id) or Reply(run.id, run.name) for run in runs]
-        task = runs[0].task if runs else "no model"
-        right = f" · right is {plain(self.gold)}" if self.gold is not None else ""
-        self.query_one("#answers-heading", Heading).show(f"{task} · {plural(len(runs), 'model')}{right}")
+        """Show what each model said, is doing, or would be asked."""
+        models, talk = self._models(), self.talk
+        replies = [talk.replies.get((run.id, base)) or Reply(run.id, run.name, base=base) for run, base in models]
+        cells = self.app.size.width - 1
+        right = f" · right is {plain(talk.gold)}" if talk.gold is not None and self.task_name not in GOLD_BELOW else ""
+        title = f"{self.task_name or 'no model'} · {plural(len(models), 'model')}{right}"
         words = Content(" No run has a model yet: press n to start one.")
-        if runs:
-            words = reply_lines(replies, cells, self.gold, ascii=self.workbench.ascii)
-        self.query_one("#answers", Told).tell(words)
+        if models:
+            view = View(talk.fields, talk.gold, cells, self.workbench.ascii)
+            words = answer_lines(self.task_name, replies, view)
+        self.query_one("#answers-heading", Heading).show(title)
+        self.query_one(AnswersBox).tell(words)
         first = next((reply for reply in replies if piece_words(reply)), None)
         self.set_class(first is None, "-no-tokens")
         if first is not None:
             self.query_one("#tokens-heading", Heading).show(piece_title(first))
             self.query_one("#tokens", Told).tell(Content(f" {two_lines(piece_words(first), cells)}"))
+        gold = " · v sets the right label" if self.task_name in LABELLED else ""
+        self.query_one("#history-heading", Heading).show("history", f"space keeps · enter asks again{gold}")
 
     def show_waiting(self) -> None:
-        """Bring the words of runs that have not answered up to date: how many seconds it takes."""
-        if not self.asking:
-            return
-        passed = int(time.monotonic() - self._asked_at)
-        seconds = f" {passed} s · ^x cancels" if passed else ""
-        for run_id, reply in self.replies.items():
-            if reply.waiting:
-                words = reply.waiting.partition(" …")[0]
-                self.replies[run_id] = replace(reply, waiting=f"{words} …{seconds}")
-        self.show_replies()
+        """Say how long those that have not answered take already."""
+        if self.talk.asking:
+            self.talk.wait()
+            self.show_replies()
 
     def on_resize(self, event: events.Resize) -> None:
         self.show_replies()
 
-    @on(Input.Submitted, "#prompt")
-    def submit_text(self, event: Input.Submitted) -> None:
-        event.stop()
-        if event.value.strip():
-            self.ask(*self.query_one(Prompt).question())
+    @on(Prompts.Entered)
+    def submit_question(self) -> None:
+        prompts = self.query_one(Prompts)
+        if prompts.nothing_typed():
+            return
+        if (role := prompts.missing()) is not None:
+            self.workbench.say(f"the {role} is empty: it is asked with {' and '.join(prompts.lines)}", "warning")
+            prompts.focus_first()
+            return
+        self.ask(*prompts.question())
 
-    def ask(self, text: str, gold: str | None = None) -> None:
-        """Ask every run; what was asked before and is not answered yet is dropped."""
-        runs = self._runs()
-        if not runs or self._asker is None:
+    def ask(self, fields: Mapping[str, Any], gold: str | None = None) -> None:
+        """Ask every model; what was asked before and is not answered yet is dropped."""
+        models = self._models()
+        if not models or self._asker is None:
             self.workbench.say("there is no model to ask: finish a run first", "warning")
             return
-        self._question += 1
-        self.text, self.gold, self.asking = text, gold, True
         self.query_one(History).added = None
-        self._asked_at = time.monotonic()
-        self.replies = {run.id: Reply(run.id, run.name, waiting="waits its turn …") for run in runs}
+        question = self.talk.begin(models, fields, gold)
+        self.query_one(AnswersBox).scroll_home(animate=False)
         self.show_replies()
         self.show_keys()
-        self.put_question(self._question, runs, text)
+        self.put_question(question, models, dict(fields))
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="ask", description="asking the models")
-    def put_question(self, question: int, runs: Sequence[Run], text: str) -> None:
+    def put_question(self, question: int, models: Sequence[tuple[Run, bool]], fields: Mapping[str, Any]) -> None:
         """Ask in a thread; the first question starts a process that loads torch, which takes seconds."""
         worker = get_current_worker()
         assert self._asker is not None
-        self._asker.ask(question, runs, text, lambda: worker.is_cancelled)
-
-    @on(History.Read)
-    def take_history(self, event: History.Read) -> None:
-        self.query_one(Prompt).set_earlier(trial.prompt for trial in event.trials)
-        self.show_keys()
+        self._asker.ask(question, models, fields, lambda: worker.is_cancelled)
 
     @on(Loading)
     def show_loading(self, event: Loading) -> None:
-        if event.question == self._question and event.run_id in self.replies:
-            words = f"loading #{event.run_id} …" if event.first else f"asking #{event.run_id} …"
-            self.replies[event.run_id] = replace(self.replies[event.run_id], waiting=words)
+        if self.talk.take_loading(event):
             self.show_waiting()
+
+    @on(Written)
+    def show_written(self, event: Written) -> None:
+        if self.talk.take_written(event):
+            self.show_replies()
+            self.query_one(AnswersBox).follow()
 
     @on(Answered)
     def show_answer(self, event: Answered) -> None:
-        if event.question == self._question and event.run_id in self.replies:
-            name = self.replies[event.run_id].name
-            self.replies[event.run_id] = Reply(event.run_id, name, event.output, event.ms, event.step, event.problem)
+        if self.talk.take_answer(event):
             self.show_replies()
 
     @on(AllAnswered)
     def keep_answers(self, event: AllAnswered) -> None:
-        if event.question != self._question:
+        talk = self.talk
+        if event.question != talk.number:
             return
-        self.asking = False
+        talk.asking = False
         self.show_keys()
-        answers = {number: (dict(one.output), one.ms) for number, one in self.replies.items() if one.output is not None}
-        if answers and not self.workbench.readonly:
-            self.query_one(History).add(self._runs()[0].task, self.text, self.gold, answers)
+        answers, base = talk.answers(base=False), talk.answers(base=True)
+        if (answers or base) and not self.workbench.readonly:
+            self.query_one(History).add(talk.task, talk.fields, talk.gold, answers, base)
+
+    @on(History.Read)
+    def take_history(self, event: History.Read) -> None:
+        self.query_one(Prompts).set_earlier(trial.fields for trial in event.trials)
+        self.show_keys()
+
+    # keys
 
     def why_not(self, action: str) -> str | None:
-        if action in ("gold", "keep") and self.workbench.readonly:
-            return "opened read-only: nothing is stored"
-        if action in ("gold", "copy") and not any(reply.output for reply in self.replies.values()):
-            return "nothing is answered yet: type a text and press enter"
-        if action in ("keep", "again", "export") and not self.query_one(History).trials:
-            return "the history is empty"
-        if action == "drop_model" and len(self.run_ids) < 2:
-            return "one model is asked at least"
-        if action == "add_model" and len(self.run_ids) >= MOST_ASKED:
-            return f"{MOST_ASKED} models are asked at most"
-        if action == "random" and not any(run.eval_set for run in self._runs()):
-            return "these runs have no stored evaluation set"
-        return "nothing is being asked" if action == "cancel_ask" and not self.asking else None
+        history, answered = self.query_one(History), any(reply.output for reply in self.talk.replies.values())
+        reasons = {
+            "gold": [(self.task_name not in LABELLED, "only an answer of one label has a right label to pick")],
+            "drop_model": [(len(self.run_ids) < 2, "one model is asked at least")],
+            "add_model": [
+                (len(self.run_ids) >= MOST_ASKED, f"{MOST_ASKED} models are asked at most"),
+                (not self._others(), f"no other run of {self.task_name or 'any task'} has a model to ask"),
+            ],
+            "baseline": [(not self.run_ids, "there is no model to ask: finish a run first")],
+            "random": [(not any(run.eval_set for run in self._runs()), "these runs have no stored evaluation set")],
+            "cancel_ask": [(not self.talk.asking, "nothing is being asked")],
+        }.get(action, [])
+        if action in ("gold", "keep"):
+            reasons = [(self.workbench.readonly, "opened read-only: nothing is stored"), *reasons]
+        if action in ("gold", "copy"):
+            reasons.append((not answered, "nothing is answered yet: type a text and press enter"))
+        if action in ("keep", "again", "export"):
+            reasons.append((not history.trials, "the history is empty"))
+        return next((reason for holds, reason in reasons if holds), None)
 
-    @on(Line.Left)
-    @on(Line.Tabbed)
+    @on(Left)
     def to_history(self) -> None:
         self.query_one("#history").focus()
 
     def action_ask(self) -> None:
-        self.query_one(Prompt).focus()
+        self.query_one(Prompts).focus_first()
+
+    def _others(self) -> list[Run]:
+        """Return the runs that could be asked as well."""
+        runs = askable(list(self.feed.runs.values()))
+        return [run for run in runs if run.id not in self.run_ids and run.task == self.task_name]
 
     def action_add_model(self) -> None:
         def take(run_id: int | None) -> None:
             if run_id is not None:
                 self._take((*self.run_ids, run_id))
 
-        others = [run for run in askable(list(self.feed.runs.values())) if run.id not in self.run_ids]
-        self.app.push_screen(PickRun("Ask as well", others), take)
+        self.app.push_screen(PickRun(f"Ask as well (runs of {self.task_name})", self._others()), take)
 
     def action_drop_model(self) -> None:
         self._take(self.run_ids[:-1])
+
+    def action_baseline(self) -> None:
+        self.with_base = not self.with_base
+        self.show_models()
 
     def action_random(self) -> None:
         self.find_example(next(run.eval_set for run in self._runs() if run.eval_set))
@@ -253,23 +330,26 @@ class TryScreen(PlaceScreen):
     def find_example(self, set_id: str) -> None:
         """Take any example of an evaluation set."""
         with read_store(self.feed.home.store) as store:
-            found = predictions.random_example(store, set_id)
-            self.post_message(self.Example(found and (asked(found[0]), found[1])))
+            self.post_message(self.Example(predictions.random_example(store, set_id)))
 
     @on(Example)
     def ask_example(self, event: Example) -> None:
         if event.found is not None:
-            self.query_one(Prompt).fill(*event.found)
-            self.ask(*event.found)
+            self.ask_again(*event.found)
+
+    def ask_again(self, fields: dict[str, Any], gold: str | None) -> None:
+        """Fill in a question as it is known, and ask it."""
+        self.query_one(Prompts).fill(fields, gold)
+        self.ask(fields, gold)
 
     def action_gold(self) -> None:
         def take(label: str | None) -> None:
             if label is not None:
-                self.gold = label or None
+                self.talk.gold = label or None
                 self.show_replies()
                 self.query_one(History).mark_asked(label)
 
-        self.app.push_screen(PickLabel(labels_of(list(self.replies.values())), self.gold), take)
+        self.app.push_screen(PickLabel(labels_of(list(self.talk.replies.values())), self.talk.gold), take)
 
     @on(Table.Marked, "#history")
     def action_keep(self) -> None:
@@ -280,19 +360,19 @@ class TryScreen(PlaceScreen):
     @on(Table.Chosen, "#history")
     def action_again(self) -> None:
         if trial := self.query_one(History).cursor_trial:
-            self.query_one(Prompt).fill(trial.prompt, trial.gold)
-            self.ask(trial.prompt, trial.gold)
+            self.ask_again(trial.fields, trial.gold)
 
     def action_cancel_ask(self) -> None:
-        self._question += 1
-        self.asking = False
+        """End the text that is being written; where none is, or it is ending already, wait no longer."""
+        if self._asker is not None and self.talk.stop():
+            self._asker.stop_writing()
+            return
+        self.talk.cancel()
         self.workers.cancel_group(self, "ask")
-        for run_id, reply in self.replies.items():
-            self.replies[run_id] = replace(reply, waiting="cancelled" if reply.waiting else "")
         self.show_replies()
 
     def action_copy(self) -> None:
-        self.app.copy_to_clipboard(replies_text(self.text, list(self.replies.values())))
+        self.app.copy_to_clipboard(replies_text(self.talk.fields, list(self.talk.replies.values())))
         self.workbench.say("The answers were sent to the terminal's clipboard; e writes the history to a file")
 
     def action_export(self) -> None:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from store.connection import Store
 
+Answers = Mapping[int, tuple[dict[str, Any], float]]
+"""Run → (output, milliseconds)."""
+
 
 @dataclass(frozen=True)
 class Trial:
-    """One prompt; `answers` maps run → (output, milliseconds)."""
+    """One prompt: `fields` is what was asked (role → value), `prompt` the same in words.
+
+    `answers` maps run → (output, milliseconds), `base` does so for runs asked as they were before training.
+    """
 
     id: int
     ts: float
@@ -22,13 +28,25 @@ class Trial:
     gold: str | None
     kept: bool
     answers: dict[int, tuple[dict[str, Any], float]]
+    fields: dict[str, Any] = field(default_factory=dict)
+    base: dict[int, tuple[dict[str, Any], float]] = field(default_factory=dict)
 
 
-def add(store: Store, task: str, prompt: str, answers: Mapping[int, tuple[dict[str, Any], float]]) -> int:
-    """Store a prompt and its answers (run → output, milliseconds); return the trial's number."""
+def add(
+    store: Store,
+    task: str,
+    prompt: str,
+    answers: Answers,
+    fields: Mapping[str, Any] | None = None,
+    base: Answers | None = None,
+) -> int:
+    """Store a prompt and its answers; return the trial's number. Without `fields` the prompt is the text asked."""
+    params: dict[str, Any] = {"fields": dict(fields)} if fields else {}
+    params |= {"base": {str(run): list(answer) for run, answer in base.items()}} if base else {}
     with store.write() as connection:
         cursor = connection.execute(
-            "INSERT INTO trial(ts, task, prompt, params) VALUES(?,?,?,'{}')", (time.time(), task, prompt)
+            "INSERT INTO trial(ts, task, prompt, params) VALUES(?,?,?,?)",
+            (time.time(), task, prompt, json.dumps(params, ensure_ascii=False)),
         )
         trial_id = cursor.lastrowid
         assert trial_id is not None
@@ -48,11 +66,24 @@ def mark(store: Store, trial_id: int, *, gold: str | None = None, kept: bool | N
             connection.execute("UPDATE trial SET kept=? WHERE id=?", (kept, trial_id))
 
 
-def listing(store: Store, *, limit: int = 200) -> list[Trial]:
-    """Return the newest trials, newest first."""
+def listing(store: Store, *, task: str | None = None, limit: int = 200) -> list[Trial]:
+    """Return the newest trials, newest first; those of one task where it is named."""
     found: dict[int, Trial] = {}
-    for row in store.query("SELECT * FROM trial ORDER BY id DESC LIMIT ?", (limit,)):
-        found[row["id"]] = Trial(row["id"], row["ts"], row["task"], row["prompt"], row["gold"], bool(row["kept"]), {})
+    rows = store.query("SELECT * FROM trial WHERE ?1 IS NULL OR task=?1 ORDER BY id DESC LIMIT ?2", (task, limit))
+    for row in rows:
+        params = json.loads(row["params"])
+        base = {int(run): (output, ms) for run, (output, ms) in params.get("base", {}).items()}
+        found[row["id"]] = Trial(
+            row["id"],
+            row["ts"],
+            row["task"],
+            row["prompt"],
+            row["gold"],
+            bool(row["kept"]),
+            {},
+            params.get("fields") or {"text": row["prompt"]},
+            base,
+        )
     if found:
         for row in store.query("SELECT * FROM answer WHERE trial_id>=?", (min(found),)):
             if row["trial_id"] in found:

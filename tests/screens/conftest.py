@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from screens import trial_ask
+from tests.screens.places import FakeClient, add_predictions
 from tests.screens.seed import seed
 from workbench.paths import Home
 
@@ -31,3 +33,20 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Home:
 def home(seeded: Home, tmp_path: Path) -> Home:
     """A home of one's own to change."""
     return Home(Path(shutil.copytree(seeded.root, tmp_path / "home")))
+
+
+@pytest.fixture
+def judged(seeded: Home, tmp_path: Path) -> Home:
+    """A seeded home with predictions, to change."""
+    home = Home(Path(shutil.copytree(seeded.root, tmp_path / "home")))
+    add_predictions(home)
+    return home
+
+
+@pytest.fixture
+def client(seeded: Home, monkeypatch: pytest.MonkeyPatch) -> FakeClient:
+    """The process that answers, as a fake that does so at once."""
+    fake = FakeClient(seeded)
+    fake.open.set()
+    monkeypatch.setattr(trial_ask, "open_client", lambda home: fake)
+    return fake

@@ -1,46 +1,24 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 from textual.events import Paste
 
-from screens import trial_ask
+from screens.answers import answer_lines
+from screens.answers.reply import Reply, View
 from screens.trial import TryScreen
 from screens.trial_history import History
 from screens.trial_prompt import Prompt
-from screens.trial_rows import Reply, piece_title, reply_lines
+from screens.trial_rows import piece_title
 from screens.widgets.picker import Picker
-from store import trials
-from store.connection import open_store, read_store
+from store.connection import open_store
 from tests.screens.opening import look, opened
-from tests.screens.places import FakeClient, add_predictions
+from tests.screens.places import FakeClient
 from tests.screens.support import HOSTILE, HOSTILE_SHOWN, SIZES, golden, screen_text
+from tests.screens.trying import stored
 from workbench.paths import Home
-
-
-@pytest.fixture
-def judged(seeded: Home, tmp_path: Path) -> Home:
-    """A seeded home with predictions, to change."""
-    home = Home(Path(shutil.copytree(seeded.root, tmp_path / "home")))
-    add_predictions(home)
-    return home
-
-
-@pytest.fixture
-def client(seeded: Home, monkeypatch: pytest.MonkeyPatch) -> FakeClient:
-    """The process that answers, as a fake that does so at once."""
-    fake = FakeClient(seeded)
-    fake.open.set()
-    monkeypatch.setattr(trial_ask, "open_client", lambda home: fake)
-    return fake
-
-
-def stored(home: Home) -> list[trials.Trial]:
-    with read_store(home.store) as store:
-        return trials.listing(store)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -71,7 +49,7 @@ async def test_letters_are_text_while_typing_and_keys_after_escape(judged: Home,
         assert isinstance(app.screen.query_one(Picker), Picker)
         await pilot.press("escape")
         assert isinstance(app.screen, TryScreen)
-        assert app.screen.query_one("#prompt").value == "qr1+-v"  # type: ignore[attr-defined]
+        assert app.screen.query_one(Prompt).value == "qr1+-v"
 
 
 async def test_a_model_is_added_and_dropped(judged: Home, client: FakeClient) -> None:
@@ -117,11 +95,11 @@ async def test_earlier_texts_come_back_with_the_arrows(judged: Home, client: Fak
         await look(app, pilot)
         await pilot.press("ctrl+u", *"two", "enter")
         await look(app, pilot)
-        line = app.screen.query_one("#prompt")
+        line = app.screen.query_one(Prompt)
         found = []
         for key in ("up", "up", "up", "down", "down"):
             await pilot.press(key)
-            found.append(line.value)  # type: ignore[attr-defined]
+            found.append(line.value)
         assert found == ["two", "one", "one", "two", ""]
 
 
@@ -236,7 +214,7 @@ async def test_pasted_lines_become_one_text(judged: Home, client: FakeClient) ->
 async def test_the_label_is_shown_however_many_there_are() -> None:
     scores = {f"feeling number {n}": 0.3 if n == 9 else 0.07 for n in range(11)}
     reply = Reply(3, "moods", {"label": "feeling number 9", "scores": scores}, 4.0)
-    line = reply_lines([reply], 80).plain
+    line = answer_lines("sentiment", [reply], View({}, None, 80)).plain
     assert "moods" in line
     assert line.index("feeling numbe…") < line.index("0.30")
     assert len(line) <= 80
