@@ -24,7 +24,7 @@ from typing import Any
 
 from store import runs
 from store.connection import open_store, prepare
-from workbench.data.sources import STARTER_FOLDER
+from workbench.data.locating import STARTER_FOLDER
 from workbench.paths import Home
 from workbench.recipe import parse
 from workbench.supervision import queue
