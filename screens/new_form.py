@@ -72,11 +72,16 @@ class Draft:
         return self.settings.get(path)
 
     def choose(self, path: str, value: Any) -> Draft:
-        """Return the draft with a value set; what belonged to the former strategy or data goes."""
+        """Return the draft with a value set; what belonged to the former strategy or data goes.
+
+        With another task comes its own starter set, where the data are one.
+        """
         kept = dict(self.settings)
         if kept.get(path) != value:
             gone = BELONGS.get(path)
             kept = {key: old for key, old in kept.items() if not (gone and key.startswith(gone) and key not in CHOICES)}
+        if path == "task.name" and str(kept.get("data.train", "")).startswith("starter:") and value in TASKS:
+            kept["data.train"] = f"starter:{TASKS[value].starter}" if TASKS[value].starter else kept["data.train"]
         return Draft({**kept, path: value})
 
     def without(self, path: str) -> Draft:

@@ -51,7 +51,7 @@ class TaskCard:
     """`metrics` are those of an evaluation; `goal` is the one that picks the best model.
 
     `family` is the kind of architecture that a `size:` builds for the task: encoder, decoder or encoder-decoder.
-    `max_length` is the recipe's where it says nothing, in tokens.
+    `max_length` is the recipe's where it says nothing, in tokens. `starter` names a set that ships for the task.
     """
 
     title: str
@@ -61,6 +61,7 @@ class TaskCard:
     goal: str
     family: str = "encoder"
     max_length: int = 128
+    starter: str = ""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from screens import new_check
 from screens.new import NewScreen
 from screens.new_check import PlanPanel
 from screens.new_fields import Fields
+from screens.new_form import first_draft
 from screens.widgets.form import Form
 from screens.widgets.line import Line
 from screens.widgets.picker import Picker
@@ -46,7 +47,7 @@ def inspected(monkeypatch: pytest.MonkeyPatch) -> list[Recipe]:
 
     monkeypatch.setattr(new_check, "inspect", inspect)
     monkeypatch.setattr(new_check, "CHECK_SECONDS", 0.001)
-    monkeypatch.setattr(new_module, "backbones", lambda: CARDS)
+    monkeypatch.setattr(new_module, "backbones", lambda home: CARDS)
     return asked
 
 
@@ -110,7 +111,7 @@ async def test_an_empty_home_starts_a_sensible_run(
 async def test_a_box_without_models_begins_with_the_tiny_architecture(
     inspected: list[Recipe], empty: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(new_module, "backbones", lambda: CARDS[1:])
+    monkeypatch.setattr(new_module, "backbones", lambda home: CARDS[1:])
     async with opened(empty, (80, 24), "n") as (app, pilot):
         await settle(app, pilot)
         assert isinstance(app.screen, NewScreen)
@@ -427,3 +428,11 @@ async def test_typing_replaces_a_path_that_was_given_or_refused(inspected: list[
         await pilot.press(*"/no", "enter", *"/nor")
         await pilot.pause()
         assert line.value == "/nor"
+
+
+def test_another_task_brings_its_starter_set_and_leaves_own_data_alone() -> None:
+    draft = first_draft(None, [])
+    assert draft.get("data.train") == "starter:sentiment"
+    assert draft.choose("task.name", "named-entities").get("data.train") == "starter:entities"
+    own = draft.choose("data.train", "/data/own.csv").choose("task.name", "named-entities")
+    assert own.get("data.train") == "/data/own.csv"

@@ -56,6 +56,7 @@ class CausalPretraining(Task):
         "loss",
         family="decoder",
         max_length=256,
+        starter="stories",
     )
     Options: ClassVar[type[TaskOptions]] = Options
     auto = "AutoModelForCausalLM"

@@ -71,6 +71,7 @@ class Embeddings(Task):
         {"text": TEXT, "pair": PAIR, "negative": NEGATIVE},
         RETRIEVAL,
         "mrr",
+        starter="paraphrases",
     )
     Options: ClassVar[type[TaskOptions]] = Options
     auto = "AutoModel"

@@ -61,6 +61,7 @@ class Instructions(Task):
         "loss",
         family="decoder",
         max_length=512,
+        starter="instructions",
     )
     Options: ClassVar[type[TaskOptions]] = Options
     auto = "AutoModelForCausalLM"

@@ -59,6 +59,7 @@ class MaskedPretraining(Task):
         {"text": TEXT},
         ("loss", "perplexity", "token_accuracy"),
         "perplexity",
+        starter="stories",
     )
     Options: ClassVar[type[TaskOptions]] = Options
     auto = "AutoModelForMaskedLM"

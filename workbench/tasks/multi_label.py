@@ -42,7 +42,7 @@ class MultiLabel(Task):
     """Learns `labels`, the names in the order of the model's outputs."""
 
     card = TaskCard(
-        "multi-label classification",
+        "multi-label",
         "any number of labels for each text, such as the emotions in it",
         {
             "text": TEXT,
@@ -55,6 +55,7 @@ class MultiLabel(Task):
         },
         ("micro_f1", "macro_f1", "weighted_f1", "accuracy", "loss"),
         "micro_f1",
+        starter="emotions",
     )
     Options: ClassVar[type[TaskOptions]] = Options
     auto = "AutoModelForSequenceClassification"

@@ -68,7 +68,12 @@ class NamedEntities(Task):
     """
 
     card = TaskCard(
-        "named entities", "names of people, places and the like in a text: a tag for each word", ROLES, METRICS, "f1"
+        "named entities",
+        "names of people, places and the like in a text: a tag for each word",
+        ROLES,
+        METRICS,
+        "f1",
+        starter="entities",
     )
     Options: ClassVar[type[TaskOptions]] = Options
     auto = "AutoModelForTokenClassification"

@@ -72,6 +72,7 @@ class QuestionAnswering(Task):
         ("exact_match", "f1", "loss"),
         "f1",
         max_length=384,
+        starter="questions",
     )
     Options: ClassVar[type[TaskOptions]] = Options
     auto = "AutoModelForQuestionAnswering"

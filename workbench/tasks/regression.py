@@ -48,6 +48,7 @@ class Regression(Task):
         },
         ("spearman", "pearson", "mae", "loss"),
         "spearman",
+        starter="similarity",
     )
     Options: ClassVar[type[TaskOptions]] = Options
     auto = "AutoModelForSequenceClassification"

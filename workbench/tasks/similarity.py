@@ -45,6 +45,7 @@ class Similarity(Embeddings):
         {"text": TEXT, "pair": PAIR, "score": SCORE},
         ("spearman", "pearson", "loss"),
         "spearman",
+        starter="similarity",
     )
     Options = Options
 

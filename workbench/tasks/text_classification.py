@@ -44,7 +44,12 @@ class TextClassification(Task):
     """Learns `labels`, the names in the order of the model's outputs."""
 
     card = TaskCard(
-        "text classification", "one label of several for each text, or pair of texts", ROLES, METRICS, "accuracy"
+        "text classification",
+        "one label of several for each text, or pair of texts",
+        ROLES,
+        METRICS,
+        "accuracy",
+        starter="sentiment",
     )
     Options: ClassVar[type[TaskOptions]] = Options
     auto = "AutoModelForSequenceClassification"
@@ -138,7 +143,12 @@ class Sentiment(TextClassification):
     """How a text feels, by the same means."""
 
     card = TaskCard(
-        "sentiment", "how a text feels: one of a few labels, such as negative and positive", ROLES, METRICS, "accuracy"
+        "sentiment",
+        "how a text feels: one of a few labels, such as negative and positive",
+        ROLES,
+        METRICS,
+        "accuracy",
+        starter="sentiment",
     )
     Options = SentimentOptions
 

@@ -69,6 +69,7 @@ class Translation(Task):
         ("bleu", "chrf", "loss"),
         "bleu",
         family="encoder-decoder",
+        starter="translation",
     )
     Options: ClassVar[type[TaskOptions]] = Options
     auto = "AutoModelForSeq2SeqLM"
