@@ -46,7 +46,7 @@ def inspected(monkeypatch: pytest.MonkeyPatch) -> list[Recipe]:
 
     monkeypatch.setattr(new_check, "inspect", inspect)
     monkeypatch.setattr(new_check, "CHECK_SECONDS", 0.001)
-    monkeypatch.setattr(new_module, "backbones", lambda: CARDS)
+    monkeypatch.setattr(new_module, "backbones", lambda **_: CARDS)
     return asked
 
 
@@ -110,7 +110,7 @@ async def test_an_empty_home_starts_a_sensible_run(
 async def test_a_box_without_models_begins_with_the_tiny_architecture(
     inspected: list[Recipe], empty: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(new_module, "backbones", lambda: CARDS[1:])
+    monkeypatch.setattr(new_module, "backbones", lambda **_: CARDS[1:])
     async with opened(empty, (80, 24), "n") as (app, pilot):
         await settle(app, pilot)
         assert isinstance(app.screen, NewScreen)
