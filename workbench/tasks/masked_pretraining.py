@@ -54,7 +54,7 @@ class MaskedPretraining(Task):
     """Trains on rows of joined texts, and is judged on each text by itself."""
 
     card = TaskCard(
-        "continued pretraining (masked)",
+        "masked pretraining",
         "learns the language of raw text by guessing hidden words, to fine-tune from",
         {"text": TEXT},
         ("loss", "perplexity", "token_accuracy"),
