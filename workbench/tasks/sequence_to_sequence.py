@@ -12,7 +12,6 @@ from workbench.tasks.task import Watch
 if TYPE_CHECKING:
     import torch
     from transformers import GenerationConfig, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
-    from transformers.modeling_outputs import BaseModelOutput
 
 WIDTH_STEP = 8
 
@@ -88,18 +87,18 @@ def moved(model: PreTrainedModel, labels: torch.Tensor) -> torch.Tensor:
     return tokens.masked_fill(tokens == IGNORED, model.config.pad_token_id)
 
 
-def read_source(model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> BaseModelOutput:
-    """Return what the encoder makes of a batch; its state is (rows, tokens, hidden)."""
+def read_source(model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Return what the encoder makes of a batch: (rows, tokens, hidden)."""
     encoder: Any = model.get_encoder()
-    encoded: BaseModelOutput = encoder(
+    encoded: torch.Tensor = encoder(
         input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], return_dict=True
-    )
+    ).last_hidden_state
     return encoded
 
 
 def losses_of(
     model: PreTrainedModel,
-    encoded: BaseModelOutput,
+    encoded: torch.Tensor,
     mask: torch.Tensor,
     labels: torch.Tensor,
     before: torch.Tensor,
@@ -109,9 +108,13 @@ def losses_of(
     `mask` is that of the source, `labels` and `before`, what the decoder has read at each, are (rows, tokens).
     """
     from torch.nn.functional import cross_entropy
+    from transformers.modeling_outputs import BaseModelOutput
 
     logits: torch.Tensor = model(
-        encoder_outputs=encoded, attention_mask=mask, decoder_input_ids=before, use_cache=False
+        encoder_outputs=BaseModelOutput(last_hidden_state=encoded),
+        attention_mask=mask,
+        decoder_input_ids=before,
+        use_cache=False,
     ).logits
     flat = cross_entropy(logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none")
     sums = flat.view(labels.shape).double().sum(1).tolist()
@@ -120,7 +123,7 @@ def losses_of(
 
 def write(
     model: PreTrainedModel,
-    encoded: BaseModelOutput,
+    encoded: torch.Tensor,
     mask: torch.Tensor,
     generation: GenerationConfig,
     watch: Watch | None,
@@ -128,6 +131,7 @@ def write(
     """Return the tokens that the model writes for each row, up to the end token, which is the last where it came."""
     import torch
     from transformers import StoppingCriteriaList
+    from transformers.modeling_outputs import BaseModelOutput
 
     ends, pad = ends_of(model.config), model.config.pad_token_id
 
@@ -137,8 +141,7 @@ def write(
         return torch.full((len(tokens),), over, dtype=torch.bool, device=tokens.device)
 
     told: Any = model.generate(  # type: ignore[operator]
-        # Beam search repeats the rows of what it is given, in place.
-        encoder_outputs=type(encoded)(last_hidden_state=encoded.last_hidden_state),
+        encoder_outputs=BaseModelOutput(last_hidden_state=encoded),
         attention_mask=mask,
         generation_config=generation,
         stopping_criteria=StoppingCriteriaList([stop] if watch is not None else []),
@@ -147,7 +150,7 @@ def write(
 
 
 def scores_of(
-    model: PreTrainedModel, encoded: BaseModelOutput, mask: torch.Tensor, written: Sequence[list[int]]
+    model: PreTrainedModel, encoded: torch.Tensor, mask: torch.Tensor, written: Sequence[list[int]]
 ) -> list[float]:
     """Return the mean log-probability of the tokens written for each row.
 
@@ -157,14 +160,12 @@ def scores_of(
 
     widest = _positions(model.config)
     widths = [min(-(-len(tokens) // WIDTH_STEP) * WIDTH_STEP, widest) for tokens in written]
-    states, scores = encoded.last_hidden_state, [0.0] * len(written)
-    assert states is not None
+    scores = [0.0] * len(written)
     for width in sorted(set(widths)):
         rows = [row for row, each in enumerate(widths) if each == width]
         full = rows + [rows[-1]] * (len(written) - len(rows))
         labels = torch.tensor([fill(written[row], width, IGNORED) for row in full], device=mask.device)
-        picked = type(encoded)(last_hidden_state=states[full])
-        losses = losses_of(model, picked, mask[full], labels, moved(model, labels))
+        losses = losses_of(model, encoded[full], mask[full], labels, moved(model, labels))
         for row, (total, count) in zip(rows, losses, strict=False):
             scores[row] = -total / count
     return scores

@@ -14,7 +14,7 @@ LONGEST = 512
 
 
 def sized_config(family: str, size: Size, tokenizer: PreTrainedTokenizerBase) -> PretrainedConfig:
-    """Return the configuration of a small BERT (encoder), Llama (decoder) or BART (encoder-decoder)."""
+    """Return the configuration of a small BERT (encoder), Llama (decoder) or mBART (encoder-decoder)."""
     return FAMILIES[family](size, tokenizer)
 
 
@@ -47,9 +47,10 @@ def _decoder(size: Size, tokenizer: PreTrainedTokenizerBase) -> PretrainedConfig
 
 
 def _encoder_decoder(size: Size, tokenizer: PreTrainedTokenizerBase) -> PretrainedConfig:
-    from transformers import BartConfig
+    from transformers import MBartConfig
 
-    return BartConfig(
+    # Unlike BART it norms before each layer, and so bears a high rate from the start.
+    return MBartConfig(
         vocab_size=len(tokenizer),
         d_model=size.hidden,
         encoder_layers=size.layers,
@@ -59,7 +60,10 @@ def _encoder_decoder(size: Size, tokenizer: PreTrainedTokenizerBase) -> Pretrain
         encoder_ffn_dim=4 * size.hidden,
         decoder_ffn_dim=4 * size.hidden,
         max_position_embeddings=LONGEST,
-        decoder_start_token_id=tokenizer.cls_token_id,
+        # The default of 0.02 is for wide models: narrow ones learn slower from it.
+        init_std=size.hidden**-0.5,
+        # The end of a text starts the next, as mBART has it.
+        decoder_start_token_id=tokenizer.sep_token_id,
         forced_eos_token_id=None,
         **_ends(tokenizer),
     )
