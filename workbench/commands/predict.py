@@ -51,7 +51,7 @@ def command(home: Home, run: str, texts: tuple[str, ...], file: Path | None, out
     told: list[dict[str, Any]] = []
     with closing(Client(home)) as client, _new_file(out) as sink:
         for row, answer in _answered(client, found, _rows(found, fields, texts, file), file):
-            line = _json(row, answer)
+            line = _json(found, row, answer)
             if sink is not None:
                 sink.write(json.dumps(line, ensure_ascii=False) + "\n")
             elif as_json:
@@ -97,17 +97,22 @@ def _answered(client: Client, run: Run, rows: Iterable[Asked], file: Path | None
             click.echo(f"{count(done)} of {count(of)} rows answered", err=True)
 
 
-def _json(row: Asked, answer: Answer) -> dict[str, Any]:
+def _json(run: Run, row: Asked, answer: Answer) -> dict[str, Any]:
+    """Return a row with its answer: what was asked keeps its name where the answer has the same one."""
     judged = {} if answer.loss is None else {"loss": answer.loss, "correct": answer.correct}
-    return {**row, "step": answer.step, "pred": answer.pred, "score": answer.score, **judged, **answer.output}
+    said = {"step": answer.step, "pred": answer.pred, "score": answer.score, **judged, **answer.output}
+    return {**row, **said, **_asked(run, row)}
 
 
 def _words(run: Run, row: Asked, answer: Answer) -> str:
     output = answer.output
     read = len(output.get("pieces", ()))
     cut = f"  (cut: {read} of {output['of']} tokens)" if output.get("of", 0) > read else ""
-    fields = {role: value for role, value in row.items() if TASKS[run.task].roles[role].asked}
-    return f"{line_of(answer.pred, answer.score)}  {plain(asked(fields))}{cut}"
+    return f"{line_of(answer.pred, answer.score)}  {plain(asked(_asked(run, row)))}{cut}"
+
+
+def _asked(run: Run, row: Asked) -> Asked:
+    return {role: value for role, value in row.items() if TASKS[run.task].roles[role].asked}
 
 
 def _lines(file: Path) -> Iterator[str]:

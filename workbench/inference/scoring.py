@@ -66,14 +66,18 @@ def score(
 
 
 def _batches(features: Sequence[Feature], limit: int, rows: int) -> Iterator[tuple[Shape, list[int]]]:
-    """Yield (shape, feature numbers); a batch that is not full repeats its last feature."""
-    by_shape: dict[tuple[str, int, int], list[int]] = {}
+    """Yield (shape, feature numbers); a batch that is not full repeats its last feature.
+
+    Rows that fill the width stand apart: where a batch has no filling at all, transformers drops its attention mask,
+    and another kernel computes it.
+    """
+    by_shape: dict[tuple[str, int, int, bool], list[int]] = {}
     for number, feature in enumerate(features):
-        labels = feature.labels
+        labels, width = feature.labels, _rounded(len(feature.ids), limit)
         label_width = _rounded(len(labels), limit) if isinstance(labels, list) else 0
-        by_shape.setdefault((feature.kind, _rounded(len(feature.ids), limit), label_width), []).append(number)
-    for kind, width, label_width in sorted(by_shape):
-        numbers = by_shape[kind, width, label_width]
+        by_shape.setdefault((feature.kind, width, label_width, len(feature.ids) == width), []).append(number)
+    for kind, width, label_width, full in sorted(by_shape):
+        numbers = by_shape[kind, width, label_width, full]
         for start in range(0, len(numbers), rows):
             batch = numbers[start : start + rows]
             yield Shape(kind, width, label_width), batch + [batch[-1]] * (rows - len(batch))
