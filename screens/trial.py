@@ -22,7 +22,7 @@ from screens.place import PlaceScreen
 from screens.trial_answers import AnswersBox
 from screens.trial_ask import AllAnswered, Answered, Asker, Loading, Written
 from screens.trial_dialogs import PickLabel
-from screens.trial_fields import fields_for
+from screens.trial_fields import fields_for, prompted
 from screens.trial_history import History
 from screens.trial_prompt import Left, Prompts
 from screens.trial_rows import askable, best_run, history_csv, piece_title, piece_words, replies_text, two_lines
@@ -335,7 +335,8 @@ class TryScreen(PlaceScreen):
     @on(Example)
     def ask_example(self, event: Example) -> None:
         if event.found is not None:
-            self.ask_again(*event.found)
+            fields, gold = event.found
+            self.ask_again(prompted(self.task_name, fields), gold)
 
     def ask_again(self, fields: dict[str, Any], gold: str | None) -> None:
         """Fill in a question as it is known, and ask it."""

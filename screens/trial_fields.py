@@ -13,6 +13,9 @@ LONG_TASKS = frozenset({"instructions", "causal-pretraining"})
 SEVERAL = frozenset({"embeddings", "similarity"})
 """Tasks whose `pair` may be several texts, or none."""
 
+WRITTEN_ON = {"causal-pretraining": "prompt"}
+"""Tasks that judge the texts of an evaluation set, and write on what is typed under another role."""
+
 HINTS = {
     "masked-pretraining": "type a text with [MASK]",
     "causal-pretraining": "type how the text begins",
@@ -36,6 +39,8 @@ def fields_for(task: str, found: Sequence[str] | None) -> tuple[Field, ...]:
     `found` are those that the run's evaluation set is asked with, nothing where it has none, None where that is not
     known yet: then the required ones alone are named.
     """
+    if task in WRITTEN_ON:
+        return (_field(task, WRITTEN_ON[task], True),)
     asked = {role: card.required for role, card in TASKS[task].roles.items() if card.asked} if task in TASKS else {}
     if task in SEVERAL:
         asked |= {"text": True, "pair": False}
@@ -50,6 +55,11 @@ def _field(task: str, role: str, required: bool) -> Field:
     long = role in LONG or task in LONG_TASKS
     hint = HINTS.get(task) or (HINTS["pair"] if task in SEVERAL and role == "pair" else "")
     return Field(role, required, long, hint or (f"type a {role}" if required else "may stay empty"))
+
+
+def prompted(task: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of an example as a person would ask them."""
+    return {WRITTEN_ON[task]: next(iter(fields.values()))} if task in WRITTEN_ON else dict(fields)
 
 
 def typed_value(task: str, role: str, text: str) -> Any:

@@ -127,7 +127,7 @@ SAMPLES: dict[str, Sample] = {
         },
     ),
     "causal-pretraining": Sample(
-        {"text": "In the night the rain came"}, ("In the night the rain came",), None, STORY, None,
+        {"prompt": "In the night the rain came"}, ("In the night the rain came",), None, STORY, None,
         {"text": STORY, "written": 21},
     ),
     "unheard-of": Sample({"text": "anything"}, ("anything",), None, "something", 0.5, {"thing": 1}),
