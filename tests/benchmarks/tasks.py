@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from store import predictions, runs
+from store import points, predictions, runs
 from store.connection import read_store
 from store.runs import Run
 from tests.shared import MINILM, SHARED, STORIES
@@ -86,6 +86,16 @@ RUNS: dict[str, Wanted] = {
         bar=40,
         every=381,
     ),
+    "stsb-vectors": Wanted(
+        "similarity",
+        files("stsb", "train.csv", "test.csv"),
+        {"epochs": 1, "learning_rate": 1e-5, "batch_size": 64, "batches": "random"},
+    ),
+    "squad-vectors": Wanted(
+        {"name": "embeddings", "text": "question", "pair": "context"},
+        files("squad-flat", "train.jsonl.gz", "validation.jsonl.gz", rows=2000),
+        {"epochs": 1, "learning_rate": 2e-5, "batch_size": 32, "max_length": 128},
+    ),
     "multi30k": Wanted(
         {"name": "translation", "longest_output": 48},
         files("multi30k-parquet", "train.parquet", "validation.parquet"),
@@ -136,6 +146,13 @@ def carry_out(home: Home, plan: Recipe) -> Run:
     return follow(home, queue.submit(home, plan))
 
 
+def untrained(home: Home, run: Run) -> float | None:
+    """Return the value of the goal before the first update, where it was measured then."""
+    with read_store(home.store) as store:
+        steps, values = points.curve(store, run.id, run.goal_key or "")
+    return values[0] if steps and steps[0] == 0 else None
+
+
 def equal_answers(home: Home, run: Run, file: str) -> str:
     """Ask the model for the whole evaluation file; return how many answers equal the stored ones, of how many."""
     with read_store(home.store) as store:
@@ -164,6 +181,7 @@ def row_of(home: Home, name: str, plan: Recipe, run: Run) -> list[str]:
         name,
         plan.task.name,
         f"{plan.goal} {number(value, 4)}",
+        number(untrained(home, run), 4),
         "—" if wanted.bar is None else number(wanted.bar, 2),
         reached,
         duration(run.seconds),
@@ -187,7 +205,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     home = Home((options.home or Path(tempfile.mkdtemp(prefix="tasks-"))).resolve())
     rows = [row_of(home, name, plan, carry_out(home, plan)) for name, plan in plans.items()]
-    heads = ["run", "task", "best", "wanted", "reached", "time", "memory", "predict = stored"]
+    heads = ["run", "task", "best", "untrained", "wanted", "reached", "time", "memory", "predict = stored"]
     print("\n".join(table(rows, heads)))
 
 

@@ -182,3 +182,20 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(
     last = f"checkpoints/step-{made_updates(straight):08d}"
     for file in ("model.safetensors", "optimiser.safetensors", "random.safetensors"):
         assert (tmp_path / "straight" / last / file).read_bytes() == (tmp_path / "broken" / last / file).read_bytes()
+
+
+def test_a_backbone_that_can_do_the_task_is_measured_before_it_learns(backbone: Path, tmp_path: Path) -> None:
+    pairs = [
+        {"text": row["text"], "pair": row["label"], "score": number % 5} for number, row in enumerate(toy_rows(24))
+    ]
+    made = recipe_of(backbone, write_jsonl(tmp_path / "pairs.jsonl", pairs), task="similarity", training={"epochs": 1})
+    (tmp_path / "run").mkdir()
+    told = run_of(made, tmp_path / "run")
+    kinds = [event for event in told.events if isinstance(event, (Evaluated, Logged))]
+    assert isinstance(kinds[0], Evaluated)
+    assert (kinds[0].step, kinds[0].best) == (0, True)
+    random = recipe_of(
+        backbone, tmp_path / "pairs.jsonl", task="similarity", strategy="scratch", training={"epochs": 1}
+    )
+    (tmp_path / "random").mkdir()
+    assert all(event.step > 0 for event in run_of(random, tmp_path / "random").all(Evaluated))

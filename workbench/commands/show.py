@@ -44,6 +44,7 @@ def _as_json(store: Store, home: Home, run: Run) -> dict[str, object]:
     return {
         **run_json(run),
         "folder": str(home.run_folder(run.uid)),
+        "untrained": _untrained(store, run),
         "metrics": {name: vars(summary) for name, summary in points.summaries(store, [run.id])[run.id].items()},
         "checkpoints": [vars(each) for each in checkpoints.listing(store, run.id)],
         "predictions": len(told),
@@ -53,6 +54,7 @@ def _as_json(store: Store, home: Home, run: Run) -> dict[str, object]:
 
 
 def _as_text(store: Store, home: Home, run: Run) -> list[str]:
+    before = _untrained(store, run)
     parent = runs.get(store, run.parent_id) if run.parent_id is not None else None
     facts = [
         ("run", f"#{run.id} {plain(run.name)}"),
@@ -63,6 +65,7 @@ def _as_text(store: Store, home: Home, run: Run) -> list[str]:
         ("strategy", plain(run.strategy)),
         ("progress", f"{count(run.step)} of {count(run.max_steps)} updates" if run.max_steps else "not begun"),
         ("best", _best(run)),
+        *([("untrained", f"{plain(run.goal_key)} {number(before, 4)}")] if before is not None else []),
         ("time", duration(run.seconds) if run.seconds else "—"),
         ("weights", f"{quantity(run.parameters)}, learning {quantity(run.trainable)}"),
         ("memory", f"{size(run.peak_bytes)} at most"),
@@ -101,6 +104,12 @@ def _label_lines(told: list[Prediction]) -> list[str]:
     common = mistakes(confusion(told))
     wrong = [f"{plain(right, 40)} taken for {plain(said, 40)} {count(times)}" for right, said, times in common]
     return [*lines, f"mistakes: {', '.join(wrong)}"] if wrong else lines
+
+
+def _untrained(store: Store, run: Run) -> float | None:
+    """Return the goal's value before the first update, where the task was measured then."""
+    steps, values = points.curve(store, run.id, run.goal_key or "")
+    return values[0] if steps and steps[0] == 0 else None
 
 
 def _best(run: Run) -> str:

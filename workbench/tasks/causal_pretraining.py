@@ -57,6 +57,7 @@ class CausalPretraining(Task):
         family="decoder",
         max_length=256,
         starter="stories",
+        able_untrained=True,
     )
     Options: ClassVar[type[TaskOptions]] = Options
     auto = "AutoModelForCausalLM"

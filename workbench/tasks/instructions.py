@@ -62,6 +62,7 @@ class Instructions(Task):
         family="decoder",
         max_length=512,
         starter="instructions",
+        able_untrained=True,
     )
     Options: ClassVar[type[TaskOptions]] = Options
     auto = "AutoModelForCausalLM"

@@ -60,6 +60,7 @@ class MaskedPretraining(Task):
         ("loss", "perplexity", "token_accuracy"),
         "perplexity",
         starter="stories",
+        able_untrained=True,
     )
     Options: ClassVar[type[TaskOptions]] = Options
     auto = "AutoModelForMaskedLM"

@@ -67,6 +67,8 @@ def train(recipe: Recipe, folder: Path, cache: Path, control: Control) -> Iterat
     progress = checkpoints.restore(folder / "checkpoints", job.model, job.optimiser, broken) or Progress()
     yield _started(job, progress)
     yield from _resumed(job, progress, broken)
+    if progress.step == 0 and job.data.task.card.able_untrained and not recipe.starts_random:
+        yield from evaluate(job, progress)
     unread = Unread(progress)
     learning: frozenset[str] = frozenset()
     while progress.step < job.updates:
