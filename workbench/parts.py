@@ -15,7 +15,12 @@ class Part(BaseModel):
 
 
 class TaskOptions(Part):
-    """The recipe's table of a task; each task adds `name` and its own settings."""
+    """The recipe's table of a task; each task adds `name` and its own settings.
+
+    Blanks are kept: a column or a separator may be made of them.
+    """
+
+    model_config = ConfigDict(str_strip_whitespace=False)
 
     name: Any
 

@@ -30,7 +30,7 @@ def _fillings(reply: Reply, view: View) -> list[Line]:
         ]
         for place, line in enumerate(flow(units, view.cells - len(label) - 1, gap=2)):
             lines.append([(label if place == 0 else " " * len(label), MUTED), *line])
-    text = plain(str(reply.output.get("text", "")), newlines=True)
+    text = plain(str(reply.output.get("filled", "")), newlines=True)
     return [*lines, *indented(wrap([(text, "")], view.cells - 3), 2)]
 
 

@@ -99,7 +99,7 @@ RUNS: dict[str, Wanted] = {
     "multi30k": Wanted(
         {"name": "translation", "longest_output": 48},
         files("multi30k-parquet", "train.parquet", "validation.parquet"),
-        {"epochs": 12, "batch_size": 32, "learning_rate": 2e-3, "label_smoothing": 0.1, "max_length": 64},
+        {"epochs": 6, "batch_size": 32, "learning_rate": 2e-3, "label_smoothing": 0.1, "max_length": 64},
         bar=10,
         backbone="size:tiny",
         strategy="scratch",

@@ -123,7 +123,7 @@ SAMPLES: dict[str, Sample] = {
                 {"place": 6, "tokens": [_filling("night", 0.44), _filling("morning", 0.31), _filling("east", 0.12),
                                         _filling("spring", 0.02), _filling("evening", 0.01)]},
             ],
-            "text": "the river rose in the night",
+            "filled": "the river rose in the night",
         },
     ),
     "causal-pretraining": Sample(

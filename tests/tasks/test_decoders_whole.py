@@ -109,7 +109,7 @@ def test_predict_on_the_file_gives_the_stored_predictions(trained: Trained) -> N
     assert [(each["pred"], each["score"], each["loss"], each["correct"]) for each in told] == [
         (each.pred, each.score, each.loss, each.correct) for each in trained.stored
     ]
-    assert [each["text"] for each in told] == [each.output["text"] for each in trained.stored]
+    assert [each["written"] for each in told] == [each.output["written"] for each in trained.stored]
 
 
 def test_plain_transformers_has_the_same_logits_and_losses(trained: Trained) -> None:

@@ -184,7 +184,7 @@ def test_a_mask_is_filled_with_what_the_pipeline_of_transformers_says(tmp_path: 
         assert [each["text"] for each in filling["tokens"]] == [
             tokenizer.decode([number]).strip() or tokenizer.convert_ids_to_tokens(number) for number in ids
         ]
-        assert answer.output["text"] == theirs[0]["sequence"].strip()
+        assert answer.output["filled"] == theirs[0]["sequence"].strip()
         assert (answer.loss, answer.correct) == (None, None)
         assert answer.pred == filling["tokens"][0]["text"]
         assert answer.score == filling["tokens"][0]["score"]

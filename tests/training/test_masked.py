@@ -113,7 +113,7 @@ def test_a_prompt_is_filled(made: tuple[Home, Path]) -> None:
     words = [each["text"] for each in filling["tokens"]]
     assert len(set(words)) == 5
     assert answer["pred"] == words[0]
-    assert answer["text"].replace(" ", "") == f"theolddoglookedattheschool{words[0]}onday3."
+    assert answer["filled"].replace(" ", "") == f"theolddoglookedattheschool{words[0]}onday3."
     assert answer["pieces"][filling["place"]] == "[MASK]"
     assert "loss" not in answer
 

@@ -31,7 +31,7 @@ def test_the_folder_names_what_it_is(learned: Told) -> None:
     assert described == {
         "task": {"name": "sentiment", "text": None, "pair": None, "label": None},
         "max_length": 32, "threads": 1, "device": "cpu", "step": best(learned).step,
-        "learned": {"labels": ["bad", "good"]},
+        "learned": {"labels": ["bad", "good"]}, "columns": {"text": "text", "label": "label"},
     }  # fmt: skip
     assert verify(folder)
     assert folder.name == f"step-{best(learned).step:08d}"

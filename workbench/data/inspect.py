@@ -64,6 +64,10 @@ def main() -> None:
             told = answer(looked_up(parse(json.load(sys.stdin)), Home(cache.parent)), cache)
         except WorkbenchError as error:
             told = {"error": {"what": error.what, "where": error.where, "hint": error.hint}}
+        except Exception as error:
+            told = {
+                "error": {"what": f"{type(error).__name__}: {error}", "where": "reading data and backbone", "hint": ""}
+            }
     json.dump(told, sys.stdout)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
@@ -111,7 +111,7 @@ def prepare(recipe: Recipe, cache: Path, problems: list[Problem] | None = None) 
     if source:
         held_out_table = read(source, cache, "validation")
         told = [*held_out_table.notes]
-        validation = examples_of(task, held_out_table, columns_of(recipe, held_out_table, told), problems)
+        validation = examples_of(task, held_out_table, columns_of(recipe, held_out_table, told, chosen), problems)
         notes += [f"evaluation: {note}" for note in told]
         kept, held_out_file = sample(len(train), recipe.data.rows, recipe.seed), held_out_table.where
     if problems:
@@ -179,13 +179,31 @@ def _refusal(problems: Sequence[Problem]) -> WorkbenchError:
     return WorkbenchError(words, where=where, hint=here[0].problem.hint, code=ROWS)
 
 
-def columns_of(recipe: Recipe, table: Table, notes: list[str]) -> dict[str, str]:
-    """Return role → column of a table for a recipe's task; `notes` is told each that is guessed by what it holds."""
+def columns_of(recipe: Recipe, table: Table, notes: list[str], like: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return role → column of a table for a recipe's task; `notes` is told each that is guessed by what it holds.
+
+    `like` are the columns of training: the same ones are taken where the table has them, and what the model is asked
+    with must be there; raise a WorkbenchError where it is not.
+    """
     roles = TASKS[recipe.task.name].card.roles
-    named = {role: getattr(recipe.task, role) for role in roles}
+    named = {role: getattr(recipe.task, role) or column_like(role, like, table) for role in roles}
     chosen = choose_columns(roles, named, table.columns, table.where, table.types)
     notes += guesses_in(roles, named, chosen)
+    lacking = [role for role in like or () if roles[role].asked and role not in chosen]
+    if lacking:
+        raise WorkbenchError(
+            f"no column for the {lacking[0]} that training has",
+            where=table.where,
+            hint=f"Training takes it from column {(like or {})[lacking[0]]!r}.",
+            code="no-column",
+        )
     return chosen
+
+
+def column_like(role: str, like: Mapping[str, str] | None, table: Table) -> str | None:
+    """Return the column that training took for a role, where a table has it."""
+    column = (like or {}).get(role)
+    return column if column in table.columns else None
 
 
 def rows_of(table: Table, chosen: dict[str, str]) -> Iterator[dict[str, Any]]:
@@ -212,6 +230,8 @@ def _refuse_empty(task: Task, row: dict[str, Any]) -> None:
         card = task.card.roles[role]
         if card.required and not card.blank and (value is None or (isinstance(value, str) and not value.strip())):
             raise RowProblem("is empty", role, code="empty")
+        if isinstance(value, list) and not card.in_prompts:
+            raise RowProblem("holds several texts, not one", role, "Write a row for each of them.")
 
 
 def _names_used(task: Task, names: list[str], named_by: str) -> list[str]:

@@ -50,7 +50,7 @@ class Checked:
 
 
 def inspect(
-    recipe: Recipe, cache: Path, *, timeout: float = 120, cancelled: Callable[[], bool] = lambda: False
+    recipe: Recipe, cache: Path, *, timeout: float = 900, cancelled: Callable[[], bool] = lambda: False
 ) -> Report:
     """Read the data and the backbone's configuration; raise a WorkbenchError that says what is wrong and where.
 
@@ -63,7 +63,7 @@ def inspect(
 
 
 def check(
-    recipe: Recipe, cache: Path, *, timeout: float = 120, cancelled: Callable[[], bool] = lambda: False
+    recipe: Recipe, cache: Path, *, timeout: float = 900, cancelled: Callable[[], bool] = lambda: False
 ) -> Checked:
     """Have the data doctor examine a recipe's data, as `inspect`; what is wrong with the data is a finding."""
     child = subprocess.Popen(

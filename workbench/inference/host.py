@@ -25,7 +25,7 @@ from workbench.errors import WorkbenchError
 from workbench.inference.loaded import Loaded, load, newest_step
 from workbench.tasks.task import Watch
 
-MODELS_KEPT = 4
+MODELS_KEPT = 7
 ROWS_AT_ONCE = 256
 
 Tell = Callable[[dict[str, Any]], None]

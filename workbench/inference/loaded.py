@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from workbench import recipe as recipes
 from workbench.data.columns import choose_columns
 from workbench.data.features import Example, Feature, RowProblem
-from workbench.data.prepare import rows_of
+from workbench.data.prepare import column_like, rows_of
 from workbench.data.sources import read
 from workbench.errors import WorkbenchError
 from workbench.inference.scoring import answers_to
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Loaded:
-    """`step` is the update after which the model was saved, 0 before the first; `threads` what evaluation used."""
+    """`step` is the update after which the model was saved, 0 before the first; `threads` what evaluation used;
+    `columns` maps role → column of the training file."""
 
     task: Task
     tokenizer: PreTrainedTokenizerBase
@@ -36,6 +37,7 @@ class Loaded:
     max_length: int
     step: int
     threads: int
+    columns: dict[str, str]
 
     def read(self, file: str, cache: Path) -> list[dict[str, Any]]:
         """Return the rows of a file (role → value), its columns found as those of the training file were."""
@@ -45,7 +47,7 @@ class Loaded:
             role: replace(card, required=card.required and card.asked and card.in_prompts)
             for role, card in roles.items()
         }
-        named = {role: getattr(self.task.options, role) for role in roles}
+        named = {role: getattr(self.task.options, role) or column_like(role, self.columns, table) for role in roles}
         known = {
             role: column if column in table.columns or roles[role].asked else None for role, column in named.items()
         }
@@ -72,8 +74,15 @@ class Loaded:
         return [self._told(answer, first.get(number)) for number, answer in enumerate(answers)]
 
     def _example(self, number: int, row: dict[str, Any]) -> Example:
+        roles = self.task.card.roles
+        # A right answer that is left empty is one that is not known.
+        known = {
+            role: value
+            for role, value in row.items()
+            if roles[role].asked or roles[role].blank or value not in (None, "")
+        }
         try:
-            return self.task.example(row)
+            return self.task.example(known)
         except RowProblem as problem:
             raise WorkbenchError(f"row {number}: {problem.role} {problem.what}", hint=problem.hint) from None
 
@@ -121,7 +130,9 @@ def load(run_folder: Path, *, base: bool = False) -> Loaded:
     torch.nn.Module.to(model, device)
     model.eval()
     step = 0 if base else step_of(folder)
-    return Loaded(task, tokenizer, model, described["max_length"], step, described["threads"])
+    return Loaded(
+        task, tokenizer, model, described["max_length"], step, described["threads"], described.get("columns", {})
+    )
 
 
 def newest_step(run_folder: Path) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from store.predictions import Prediction
@@ -58,7 +58,15 @@ def _right(each: Prediction) -> list[str]:
     assert each.gold is not None
     if "labels" not in each.output:
         return [each.gold]
-    return [label for label in each.gold.split(", ") if label in each.output["scores"]]
+    return _known(each.gold.split(", "), each.output["scores"])
+
+
+def _known(parts: list[str], known: Container[str]) -> list[str]:
+    """Return the labels that parts make, a comma may stand in one: the longest first."""
+    for end in range(len(parts), 0, -1):
+        if (label := ", ".join(parts[:end])) in known:
+            return [label, *_known(parts[end:], known)]
+    return []
 
 
 def _said(each: Prediction) -> list[str]:

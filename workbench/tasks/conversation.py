@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from workbench.data.features import IGNORED, RowProblem
@@ -170,6 +171,10 @@ def chat_pieces(tokenizer: PreTrainedTokenizerBase, turns: Sequence[Turn]) -> li
     return pieces if turns[-1]["role"] == ASSISTANT else _asked(pieces, told, _written(tokenizer, turns))[0]
 
 
+DAY = datetime(2024, 7, 26)
+"""The day that templates are told which write the date: the same tokens on each."""
+
+
 def _from(content: str, whole: str) -> str:
     """Return the last of the turns in a text, and what follows it."""
     place = whole.rfind(content)
@@ -187,7 +192,9 @@ def _written(tokenizer: PreTrainedTokenizerBase, turns: Sequence[Turn]) -> str:
 
     try:
         opens = turns[-1]["role"] != ASSISTANT
-        text: Any = tokenizer.apply_chat_template(list(turns), tokenize=False, add_generation_prompt=opens)
+        text: Any = tokenizer.apply_chat_template(
+            list(turns), tokenize=False, add_generation_prompt=opens, strftime_now=DAY.strftime
+        )
     except (TemplateError, ValueError, TypeError) as error:
         raise WorkbenchError(
             f"the tokenizer's chat template cannot write a conversation: {error}",

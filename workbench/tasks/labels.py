@@ -20,7 +20,7 @@ def label_text(label: Any) -> str:
 
 def label_order(label: str) -> tuple[int, int, str]:
     """Return what labels are sorted by: numbers in their order, then words in the alphabet's."""
-    return (0, int(label), "") if label.isascii() and label.isdigit() else (1, 0, label)
+    return (0, int(label), label) if label.isascii() and label.isdigit() else (1, 0, label)
 
 
 def named_labels(found: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
@@ -34,7 +34,8 @@ def numbers_of(learned: dict[str, Any]) -> dict[str, int]:
     """Return label → number of the output that stands for it, by name and, where names were given, by number."""
     labels: list[str] = learned["labels"]
     numbers = {str(number): number for number in range(len(labels))} if learned.get("numbered") else {}
-    return numbers | {label: number for number, label in enumerate(labels)}
+    # What the rows hold are numbers then, also where a name looks like one: stars called 1, 2, 3.
+    return {label: number for number, label in enumerate(labels)} | numbers
 
 
 def number_of(numbers: dict[str, int], label: str, role: str) -> int:

@@ -155,7 +155,7 @@ class MaskedPretraining(Task):
             filled[guess.place] = guess.tokens[0]
         output: dict[str, Any] = {
             "fillings": fillings,
-            "text": tokenizer.decode(filled, skip_special_tokens=True).strip(),
+            "filled": tokenizer.decode(filled, skip_special_tokens=True).strip(),
         }
         pred = " ".join(filling["tokens"][0]["text"] for filling in fillings)
         best = [math.exp(guess.logs[0]) for guess in guesses]

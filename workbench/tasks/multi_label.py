@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 from collections import Counter
@@ -173,10 +174,7 @@ def labels_of(row: dict[str, Any], separator: str) -> list[str] | None:
     if "labels" not in row:
         return None
     if isinstance(value, str) and value.strip().startswith("["):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            raise RowProblem("begins a list that is not closed", "labels", code="broken-labels") from None
+        value = _listed(value)
     if isinstance(value, str):
         value = value.split(separator)
     elif not isinstance(value, list):
@@ -185,6 +183,16 @@ def labels_of(row: dict[str, Any], separator: str) -> list[str] | None:
         raise RowProblem("holds lists in a list, not labels", "labels", code="broken-labels")
     texts = [label_text(each).strip() for each in value if each is not None]
     return list(dict.fromkeys(text for text in texts if text))
+
+
+def _listed(text: str) -> Any:
+    """Return the list that a text writes, as JSON has it or as Python prints it."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+    raise RowProblem("begins a list that is not closed, or not one", "labels", code="broken-labels")
 
 
 def _sigmoid(logit: float) -> float:

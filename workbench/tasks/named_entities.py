@@ -87,7 +87,10 @@ class NamedEntities(Task):
     @classmethod
     def learn(cls, options: Any, rows: Iterable[dict[str, Any]], names: Sequence[str]) -> Self:
         """Learn the types of entities, and the scheme of the tags: that of the rows, `spans`, or none."""
-        marks = [marks_of(row) for row in rows]
+        told, marks = [], []
+        for row in rows:
+            told.append(row.get("tokens"))
+            marks.append(marks_of(row))
         sequences = [each for each in marks if isinstance(each, list)]
         spans = [span for each in marks if isinstance(each, tuple) for span in each]
         found = {tag for tags in sequences for tag in tags}
@@ -108,12 +111,15 @@ class NamedEntities(Task):
             raise WorkbenchError(
                 "no row has an entity", where="data.train", hint="Is it the right column?", code="single-class"
             )
+        if any(isinstance(each, list) and isinstance(said, str) for each, said in zip(marks, told, strict=True)):
+            # What is asked later is cut into words as the tagged texts are.
+            learned["words"] = "blanks"
         return cls(options, {"labels": bio_labels(kinds), "scheme": scheme, **learned})
 
     def example(self, row: dict[str, Any]) -> Example:
         """Return the words of a row, or the text that they are cut from, and the numbers of the words' tags."""
         marks, said = marks_of(row), said_in(row)
-        if isinstance(said, str) and isinstance(marks, list):
+        if isinstance(said, str) and (isinstance(marks, list) or self.learned.get("words") == "blanks"):
             said = said.split()
         fields = {"tokens": said}
         if marks is None:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     import torch
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+WIDE = 10.0
+"""Standard deviation of the scores from which on it is said."""
+
 DIGITS = 3
 """Digits of an answer in its short form."""
 
@@ -75,6 +78,15 @@ class Regression(Task):
     def gold_words(self, example: Example) -> str | None:
         """Return the right score."""
         return None if example.gold is None else number(example.gold, DIGITS)
+
+    def notes(self) -> list[str]:
+        """Return that scores far apart are learned slowly, where they are."""
+        if self.learned["deviation"] <= WIDE:
+            return []
+        spread = number(self.learned["deviation"], DIGITS)
+        return [
+            f"the scores spread by {spread}: a head reaches them slowly; divide them, so that they spread by 1 or so"
+        ]
 
     def configure(self, config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> None:
         """Give the model one output."""

@@ -94,6 +94,7 @@ class TextClassification(Task):
         """Name the outputs in a model's configuration; their number follows from that."""
         super().configure(config, tokenizer)
         name_outputs(config, self.labels)
+        config.problem_type = "single_label_classification"
 
     def encode(self, tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], max_length: int) -> list[Feature]:
         """Return one feature for each example."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from workbench.data.encoding import encode
+from workbench.data.encoding import Encoded, encode
 from workbench.data.features import Example, Feature, RowProblem
 from workbench.parts import Role
 
@@ -34,21 +34,25 @@ def text_of(row: dict[str, Any], role: str) -> str:
 
 
 def text_fields(row: dict[str, Any]) -> dict[str, str]:
-    """Return the text of a row, and its pair where there is one."""
-    return {role: text_of(row, role) for role in ("text", "pair") if role == "text" or role in row}
+    """Return the text of a row, and its pair where there is one that is not empty."""
+    pair = row.get("pair")
+    alone = pair is None or (isinstance(pair, str) and not pair.strip())
+    return {"text": text_of(row, "text")} | ({} if alone else {"pair": text_of(row, "pair")})
 
 
 def text_features(
     tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], labels: Sequence[Any], max_length: int
 ) -> list[Feature]:
     """Return one feature for each example, of its text or of its text and pair; `info` says how long the whole is."""
-    texts = [example.fields["text"] for example in examples]
-    pairs = [example.fields.get("pair") for example in examples]
-    second = [pair or "" for pair in pairs] if any(pair is not None for pair in pairs) else None
-    encoded = encode(tokenizer, texts, max_length, second)
+    encoded: dict[int, Encoded] = {}
+    for paired in (False, True):
+        numbers = [number for number, example in enumerate(examples) if ("pair" in example.fields) == paired]
+        texts = [examples[number].fields["text"] for number in numbers]
+        pairs = [examples[number].fields["pair"] for number in numbers] if paired else None
+        encoded |= zip(numbers, encode(tokenizer, texts, max_length, pairs), strict=True)
     return [
-        Feature(number, each.ids, each.types, label, info={"of": each.whole})
-        for number, (each, label) in enumerate(zip(encoded, labels, strict=True))
+        Feature(number, encoded[number].ids, encoded[number].types, label, info={"of": encoded[number].whole})
+        for number, label in enumerate(labels)
     ]
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -43,6 +45,10 @@ SUMMARIZED = {
     "source": Role(("source", "document", "article", "text", "dialogue", "content", "body", "input")),
     "target": Role(("target", "summary", "highlights", "abstract", "headline", "title", "output"), asked=False),
 }
+HAN = re.compile("[\u3400-\u9fff\U00020000-\U0003134f]")
+UNPARTED = re.compile("[\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff]")
+"""Letters of Thai, Lao, Khmer and Japanese, which, as Chinese, has no blanks between words."""
+
 ROUGE = ("rouge1", "rouge2", "rougeL")
 
 
@@ -60,7 +66,7 @@ class SummarizationOptions(Options):
 
 
 class Translation(Task):
-    """Learns nothing of the rows: which column is which language is all that it needs."""
+    """Learns `tokenize`, how BLEU cuts texts into words: as sacrebleu's 13a, or by characters where none are parted."""
 
     card = TaskCard(
         "translation",
@@ -89,13 +95,26 @@ class Translation(Task):
         """Return both texts: one vocabulary serves both sides."""
         return [self._read(example), *([] if example.gold is None else [example.gold])]
 
+    @classmethod
+    def learn(cls, options: Any, rows: Iterable[dict[str, Any]], names: Sequence[str]) -> Self:
+        """Learn how the targets are cut into words; zh is sacrebleu's own way for Chinese."""
+        targets = [target for row in rows if isinstance(target := row.get("target"), str)]
+        letters = Counter(
+            "zh" if HAN.match(char) else "char" if UNPARTED.match(char) else "13a"
+            for target in targets
+            for char in target
+            if char.isalpha()
+        )
+        unparted = letters["zh"] + letters["char"] > letters["13a"]
+        return cls(options, {"tokenize": ("char" if letters["char"] else "zh") if unparted else "13a"})
+
     def doubts(self, examples: Sequence[Example]) -> Iterator[Finding]:
         """Yield pairs whose sides seem exchanged, are the same, or do not fit each other in length."""
         yield from side_findings([(each.row, each.fields["source"], each.gold or "") for each in examples])
 
     def notes(self) -> list[str]:
         """Return how the metrics are computed, in sacrebleu's own signatures."""
-        measures = _sacrebleu()
+        measures = _sacrebleu(self.learned.get("tokenize", "13a"))
         for measure in measures.values():
             # How many right answers a text has, which a signature tells, is seen in what is scored.
             measure.corpus_score(["-"], [["-"]])
@@ -169,7 +188,7 @@ class Translation(Task):
 
     def worth(self, said: Sequence[str], right: Sequence[str]) -> dict[str, float]:
         """Return BLEU (Papineni et al. 2002) and chrF (Popović 2015) of 0 to 100, as sacrebleu computes them."""
-        measures = _sacrebleu()
+        measures = _sacrebleu(self.learned.get("tokenize", "13a"))
         return {name: float(measure.corpus_score(said, [right]).score) for name, measure in measures.items()}
 
     def _read(self, example: Example) -> str:
@@ -215,7 +234,7 @@ class Summarization(Translation):
         return {name: math.fsum(each[name].fmeasure for each in found) / len(found) for name in ROUGE}
 
 
-def _sacrebleu() -> dict[str, Any]:
+def _sacrebleu(tokenize: str) -> dict[str, Any]:
     from sacrebleu.metrics import BLEU, CHRF
 
-    return {"bleu": BLEU(), "chrf": CHRF()}
+    return {"bleu": BLEU(tokenize=tokenize), "chrf": CHRF()}

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import json
 import os
 import platform
 import random
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.data.batching import plan_batches, plan_windows
-from workbench.data.doctor import doubts
 from workbench.data.features import Feature
 from workbench.data.prepare import Prepared, length_of, prepare
 from workbench.errors import WorkbenchError
@@ -97,6 +98,7 @@ def build(recipe: Recipe, folder: Path, cache: Path) -> Job:
     train = data.task.encode(tokenizer, data.train, max_length)
     if not train:
         raise WorkbenchError("no row is left to train on once the texts are tokens", where=recipe.data.train)
+    _refuse_other_tokens(recipe, folder, train)
     questions = data.task.questions(tokenizer, data.validation, max_length)
     length = length_of(recipe, len(train), len(data.validation))
     torch.manual_seed(recipe.seed + 1)
@@ -117,7 +119,7 @@ def build(recipe: Recipe, folder: Path, cache: Path) -> Job:
         evaluate_every=length.evaluate_every,
         save_every=recipe.checkpoint.every or length.evaluate_every,
         max_length=max_length,
-        notes=[*data.notes, *(finding.words for finding in doubts(data)), *notes],
+        notes=[*data.notes, *notes],
     )
 
 
@@ -138,7 +140,9 @@ def _as_at_first(folder: Path, key: str, find: Callable[[], Any]) -> Any:
         kept = {}
     if key not in kept:
         kept[key] = find()
-        file.write_text(json.dumps(kept), encoding="utf-8")
+        beside = file.with_name(f".{file.name}")
+        beside.write_text(json.dumps(kept), encoding="utf-8")
+        beside.replace(file)
     return kept[key]
 
 
@@ -149,6 +153,17 @@ def _refuse_other_data(recipe: Recipe, folder: Path, data: Prepared) -> None:
             "the data are not those that this run began with",
             where=recipe.data.train,
             hint="Put the earlier files back, or start a new run with these.",
+        )
+
+
+def _refuse_other_tokens(recipe: Recipe, folder: Path, train: Sequence[Feature]) -> None:
+    """Raise a WorkbenchError where the same rows are other tokens than those that the run began with."""
+    tokens = hashlib.sha256(b"".join(array("q", each.ids).tobytes() + b"|" for each in train)).hexdigest()[:16]
+    if _as_at_first(folder, "tokens", lambda: tokens) != tokens:
+        raise WorkbenchError(
+            "the backbone's tokenizer is not the one that this run began with",
+            where=f"backbone.name: {recipe.backbone.name}",
+            hint="Put its earlier files back, or start a new run.",
         )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workbench.data.doctor import doubts
 from workbench.goals import goal_of
 from workbench.recipe import Recipe
 from workbench.telemetry import describe_device
@@ -246,6 +247,7 @@ def publish_model(job: Job, step: int) -> Published:
         "threads": torch.get_num_threads(),
         "device": job.accelerator.device.type,
         "step": step,
+        "columns": job.data.chosen,
         **job.data.task.describe(),
     }
 
@@ -266,7 +268,7 @@ def _started(job: Job, progress: Progress) -> Started:
         eval_set=job.data.eval_set,
         eval_rows=[(json.dumps(each.fields, ensure_ascii=False), task.gold_words(each)) for each in validation],
         versions=versions(),
-        notes=[] if progress.step else job.notes,
+        notes=[] if progress.step else [*job.notes, *(finding.words for finding in doubts(job.data))],
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.backbones import find_backbone
 from workbench.catalog import SIZES, Size
 from workbench.data.features import Example
+from workbench.errors import WorkbenchError
 from workbench.recipe import Recipe
 from workbench.tasks import Task
 from workbench.training.architectures import LONGEST, sized_config
@@ -23,6 +24,9 @@ DROPOUTS = (
 )
 """What the architectures' configurations call their dropout."""
 
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.*", "*.model", "*.spm", "*.bpe", "*tekken*")
+"""Files of which a tokenizer has at least one."""
+
 SPECIAL = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
 
 
@@ -30,6 +34,12 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """Load a tokenizer from a folder; one without a padding token pads with its end token."""
     from transformers import AutoTokenizer
 
+    if not any(list(folder.glob(name)) for name in TOKENIZER_FILES):
+        raise WorkbenchError(
+            "no tokenizer: none of its files is there",
+            where=str(folder),
+            hint=f"Copy {', '.join(TOKENIZER_FILES[:2])} beside config.json.",
+        )
     tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
         folder, local_files_only=True, trust_remote_code=False
     )
@@ -103,8 +113,9 @@ def build_model(recipe: Recipe, task: Task, tokenizer: PreTrainedTokenizerBase) 
         return model, ["all weights are random: no pretraining is used"]
     options: dict[str, Any] = {"config": config, "dtype": torch.float32, "use_safetensors": True}
     model, info = task.load(folder, local_files_only=True, trust_remote_code=False, **options)
-    task.begin(model)
     fresh = sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
+    if fresh:
+        task.begin(model)
     return model, [f"new weights, not from the backbone: {', '.join(fresh)}"] if fresh else []
 
 
