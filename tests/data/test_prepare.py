@@ -144,12 +144,20 @@ def test_a_folder_gives_its_own_evaluation_rows(tmp_path: Path) -> None:
     assert (data.types, data.encoding) == ({"text": "text", "label": "text"}, "UTF-8")
 
 
-def test_the_only_text_is_taken_and_told_for_both_sets(tmp_path: Path) -> None:
+def test_the_only_text_is_taken_and_told(tmp_path: Path) -> None:
     rows = [{"n": number, "body": row["text"], "label": row["label"]} for number, row in enumerate(toy_rows(12))]
     data = prepared(tmp_path, rows[:8], rows[8:])
-    guess = "text is taken from column 'body': the only text column left"
-    assert data.notes == [guess, f"evaluation: {guess}"]
+    assert data.notes == ["text is taken from column 'body': the only text column left"]
     assert data.chosen == {"text": "body", "label": "label"}
+
+
+def test_evaluation_reads_the_columns_of_training(tmp_path: Path) -> None:
+    train = [{"body": row["text"], "label": row["label"]} for row in toy_rows(8)]
+    held_out = [{"title": "a title", **row} for row in train[:3]]
+    assert texts_of(prepared(tmp_path, train, held_out).validation) == {row["body"] for row in train[:3]}
+    paired = [{"sentence1": row["text"], "sentence2": "so", "label": row["label"]} for row in toy_rows(8)]
+    alone = [{"sentence1": row["sentence1"], "label": row["label"]} for row in paired]
+    assert "no column for the pair that training has" in refused(tmp_path / "2", paired, alone).what
 
 
 def test_a_column_brings_the_names_of_its_labels(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def test_a_row_that_cannot_be_learned_from_says_why() -> None:
         ({"text": "x", "label": "c"}, "holds 'c', a label that no training row has"),
         ({"text": "x", "label": ["a"]}, "holds list, not one label"),
         ({"text": 3, "label": "a"}, "holds int, not text"),
-        ({"text": "x", "pair": None, "label": "a"}, "holds NoneType, not text"),
+        ({"text": "x", "pair": 3, "label": "a"}, "holds int, not text"),
     ):
         with pytest.raises(RowProblem, match=words):
             task.example(row)
@@ -156,3 +156,16 @@ def test_the_loss_is_the_sum_of_the_cross_entropies(smoothing: float) -> None:
         logs = [math.log(score) for score in softmax(row)]
         by_hand -= (1 - smoothing) * logs[right] + smoothing * sum(logs) / count
     assert math.isclose(total, by_hand, rel_tol=1e-5)
+
+
+def test_a_pair_that_is_empty_is_none_and_depends_on_no_company() -> None:
+    task, tokenizer = task_of(["a", "b"]), tiny_tokenizer()
+    rows = [{"text": "good", "pair": value} for value in (None, "", " ", "bad")] + [{"text": "good"}]
+    features = task.encode(tokenizer, [task.example(row) for row in rows], 16)
+    alone = tokenizer("good")["input_ids"]
+    assert [feature.ids for feature in features] == [alone, alone, alone, tokenizer("good", "bad")["input_ids"], alone]
+
+
+def test_what_rows_hold_goes_before_a_name_that_looks_like_it() -> None:
+    stars = TextClassification.learn(TextClassification.Options(), [{"label": n} for n in (0, 1, 2)], ["1", "2", "3"])
+    assert [stars.example({"text": "x", "label": n}).gold for n in (0, 1, 2)] == [0, 1, 2]
