@@ -58,6 +58,7 @@ class TaskCard:
     `family` is the kind of architecture that a `size:` builds for the task: encoder, decoder or encoder-decoder.
     `max_length` is the recipe's where it says nothing, in tokens. `starter` names a set that ships for the task.
     `able_untrained` is whether a pretrained backbone can do it as it is: then it is evaluated before the first update.
+    `per_token` is whether its metrics are means over tokens, which tell nothing beside those of another tokenizer.
     """
 
     title: str
@@ -69,6 +70,7 @@ class TaskCard:
     max_length: int = 128
     starter: str = ""
     able_untrained: bool = False
+    per_token: bool = False
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ _ONE_SEED = "{0} stand{1} on one seed: the same recipe with other seeds shows ho
 
 
 def _not_comparable(run: Run, base: Run) -> Notice:
-    what = "learns another task" if run.task != base.task else "was evaluated on other examples"
+    what = "learns another task" if run.task != base.task else "was evaluated on other examples, or in other tokens,"
     return Notice("not_comparable", f"#{run.id} {what} than #{base.id}: not comparable", (run.id, base.id))
 
 

@@ -58,6 +58,7 @@ class CausalPretraining(Task):
         max_length=256,
         starter="stories",
         able_untrained=True,
+        per_token=True,
     )
     Options: ClassVar[type[TaskOptions]] = Options
     auto = "AutoModelForCausalLM"
@@ -118,8 +119,7 @@ class CausalPretraining(Task):
                 ids = [*before, *tokens[:-1][-max(1, limit - limit // ROOM - len(before)) :]]
                 features.append(Feature(number, ids, kind=WRITE, info=info))
             else:
-                whole = [*before, *tokens]
-                features += [block_feature(number, ids, len(whole)) for _, ids in blocks(whole, limit)]
+                features += [block_feature(number, ids) for _, ids in blocks([*before, *tokens], limit)]
         return features
 
     def _tokens(
@@ -187,7 +187,6 @@ def blocks(stream: Sequence[int], max_length: int) -> list[tuple[int, list[int]]
     return [(start, list(stream[start : start + max_length])) for start in range(0, max(1, len(stream) - 1), step)]
 
 
-def block_feature(number: int, ids: list[int], whole: int | None = None) -> Feature:
-    """Return the feature of a block, labelled on all tokens but the first; `whole` counts its text's tokens."""
-    info = {"of": whole or len(ids)}
-    return Feature(number, ids, labels=[IGNORED, *ids[1:]], items=len(ids) - 1, kind=LOSS, info=info)
+def block_feature(number: int, ids: list[int]) -> Feature:
+    """Return the feature of a block, labelled on all tokens but the first."""
+    return Feature(number, ids, labels=[IGNORED, *ids[1:]], items=len(ids) - 1, kind=LOSS)

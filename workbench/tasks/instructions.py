@@ -63,6 +63,7 @@ class Instructions(Task):
         max_length=512,
         starter="instructions",
         able_untrained=True,
+        per_token=True,
     )
     Options: ClassVar[type[TaskOptions]] = Options
     auto = "AutoModelForCausalLM"

@@ -61,6 +61,7 @@ class MaskedPretraining(Task):
         "perplexity",
         starter="stories",
         able_untrained=True,
+        per_token=True,
     )
     Options: ClassVar[type[TaskOptions]] = Options
     auto = "AutoModelForMaskedLM"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.data.batching import plan_batches, plan_windows
 from workbench.data.features import Feature
-from workbench.data.prepare import Prepared, length_of, prepare
+from workbench.data.prepare import Prepared, digest, length_of, prepare
 from workbench.errors import WorkbenchError
 from workbench.parents import begun_with
 from workbench.recipe import Recipe
@@ -55,6 +55,13 @@ class Job:
     save_every: int
     max_length: int
     notes: list[str]
+
+    @property
+    def eval_set(self) -> str:
+        """The name of what is evaluated: of the rows, and of their tokens where the metrics are means over these."""
+        if not self.data.task.card.per_token:
+            return self.data.eval_set
+        return digest([self.data.eval_set, _tokens(self.questions)])
 
     def windows(self, epoch: int) -> list[list[list[int]]]:
         """Return the batches of an epoch (lists of example numbers), in windows of one update each."""
@@ -158,13 +165,18 @@ def _refuse_other_data(recipe: Recipe, folder: Path, data: Prepared) -> None:
 
 def _refuse_other_tokens(recipe: Recipe, folder: Path, train: Sequence[Feature]) -> None:
     """Raise a WorkbenchError where the same rows are other tokens than those that the run began with."""
-    tokens = hashlib.sha256(b"".join(array("q", each.ids).tobytes() + b"|" for each in train)).hexdigest()[:16]
+    tokens = _tokens(train)
     if _as_at_first(folder, "tokens", lambda: tokens) != tokens:
         raise WorkbenchError(
             "the backbone's tokenizer is not the one that this run began with",
             where=f"backbone.name: {recipe.backbone.name}",
             hint="Put its earlier files back, or start a new run.",
         )
+
+
+def _tokens(features: Sequence[Feature]) -> str:
+    """Return 16 hex digits that are equal for equal tokens."""
+    return hashlib.sha256(b"".join(array("q", each.ids).tobytes() + b"|" for each in features)).hexdigest()[:16]
 
 
 def free_cores() -> int:

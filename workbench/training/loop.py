@@ -206,7 +206,7 @@ def evaluate(job: Job, progress: Progress) -> Iterator[Event]:
     else:
         progress.stale += 1
     values = {f"eval/{name}": number for name, number in metrics.items()}
-    yield Evaluated(progress.step, job.data.eval_set, values, better, answers if better else [])
+    yield Evaluated(progress.step, job.eval_set, values, better, answers if better else [])
     if better:
         published = publish_model(job, progress.step)
         kept = prune(job.folder / "models", 1)
@@ -265,7 +265,7 @@ def _started(job: Job, progress: Progress) -> Started:
         updates=job.updates,
         parameters=sum(parameter.numel() for parameter in job.model.parameters()),
         device=f"{job.accelerator.device} · {describe_device()}",
-        eval_set=job.data.eval_set,
+        eval_set=job.eval_set,
         eval_rows=[(json.dumps(each.fields, ensure_ascii=False), task.gold_words(each)) for each in validation],
         versions=versions(),
         notes=[] if progress.step else [*job.notes, *(finding.words for finding in doubts(job.data))],
