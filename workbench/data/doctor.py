@@ -63,11 +63,12 @@ def _row_errors(problems: Sequence[Problem]) -> Iterator[Finding]:
 
 def doubts(data: Prepared) -> Iterator[Finding]:
     """Yield what is doubtful about examples that can be used."""
-    for finding in (*_rows(data.task, data.train), *_repeated(data.train), *_golds(data)):
+    apart = data.validation_file != data.train_file
+    first = data.train if apart else sorted([*data.train, *data.validation], key=lambda each: each.row)
+    for finding in (*_rows(data.task, first), *_repeated(data.train), *_golds(data)):
         yield replace(finding, where=data.train_file)
-    if data.validation_file != data.train_file:
-        for finding in _rows(data.task, data.validation):
-            yield replace(finding, where=data.validation_file)
+    for finding in _rows(data.task, data.validation) if apart else ():
+        yield replace(finding, where=data.validation_file)
     known = {digest(each.fields) for each in data.train}
     shared = [each.row for each in data.validation if digest(each.fields) in known]
     if shared:
