@@ -42,6 +42,8 @@ class AnswersBox(VerticalScroll):
     def tell(self, words: Content) -> None:
         """Show these answers in place of those before."""
         self.query_one(Told).tell(words)
+        # What was laid out meanwhile for the answers before must not stay.
+        self.refresh(layout=True)
 
     def follow(self) -> None:
         """Keep the end in sight, where a text grows."""

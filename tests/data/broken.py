@@ -171,7 +171,7 @@ ROWS = [
 ]
 
 DOUBTS = [
-    Broken("a text twice", {"train.jsonl": [*texts(6), texts(1)[0]]}, "duplicates", "1 rows", rows=(7,)),
+    Broken("a text twice", {"train.jsonl": [*texts(6), texts(1)[0]]}, "duplicates", "1 row: ", rows=(7,)),
     Broken(
         "a text with two labels",
         {"train.jsonl": [*texts(6), {**texts(1)[0], "label": 1}], "validation.jsonl": texts(2, 90)},

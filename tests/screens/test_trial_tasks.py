@@ -15,6 +15,7 @@ from screens.answers import answer_lines
 from screens.answers.layout import wrap
 from screens.answers.reply import Reply, View
 from screens.app import WorkbenchApp
+from screens.trial import TryScreen
 from screens.trial_prompt import LongPrompt, Prompts
 from screens.trial_rows import history_csv, replies_text
 from store import trials
@@ -62,7 +63,10 @@ async def settle(app: WorkbenchApp, pilot: Pilot[Any]) -> str:
     """Let everything come and be laid out; return the screen."""
     shown: list[str] = []
     while (
-        len(shown) < 3 or len(set(shown[-3:])) > 1 or any(each._layout_required for each in app.screen.walk_children())
+        len(shown) < 3
+        or len(set(shown[-3:])) > 1
+        or any(each._layout_required for each in app.screen.walk_children())
+        or (isinstance(app.screen, TryScreen) and app.screen.talk.asking)
     ):
         await look(app, pilot)
         await pilot.pause(0.05)

@@ -88,11 +88,13 @@ def _texts(examples: Sequence[Example]) -> Iterator[Finding]:
     texts = [(each.row, " ".join(_strings(each.fields))) for each in examples]
     broken = [row for row, text in texts if BROKEN.search(text)]
     if broken:
-        what = f"{len(broken)} rows look as if they were read in a wrong encoding once (Ã¼, â€™, \ufffd)"
+        what = (
+            f"{plural(len(broken), 'row')}: text that was read in a wrong encoding once, by its look (Ã¼, â€™, \ufffd)"
+        )
         yield warning("mojibake", what, broken, "Make the file again from its source, as UTF-8.")
     hidden = [row for row, text in texts if HIDDEN.search(text)]
     if hidden:
-        what = f"{len(hidden)} rows hold control or invisible characters"
+        what = f"{plural(len(hidden), 'row')}: control or invisible characters"
         yield warning("invisible", what, hidden, "They are kept; remove them where they mean nothing.")
 
 
@@ -103,7 +105,7 @@ def _mended(examples: Sequence[Example]) -> Iterator[Finding]:
         if example.mended:
             kinds[example.mended].append(example.row)
     for what, rows in kinds.items():
-        yield warning("mended", f"{plural(len(rows), 'row')} {what}", rows, "Mend them if that is not meant.")
+        yield warning("mended", f"{plural(len(rows), 'row')}: {what}", rows, "Mend them if that is not meant.")
 
 
 def _repeated(examples: Sequence[Example]) -> Iterator[Finding]:
@@ -114,12 +116,12 @@ def _repeated(examples: Sequence[Example]) -> Iterator[Finding]:
     groups = [group for group in alike.values() if len(group) > 1]
     again = sorted(each.row for group in groups for each in group[1:])
     if again:
-        what = f"{len(again)} rows ask what another row asks"
+        what = f"{plural(len(again), 'row')}: what another row asks already"
         yield warning("duplicates", what, again, "They count double; remove them if that is not meant.")
     torn = [group for group in groups if len({digest(each.gold) for each in group}) > 1]
     rows = sorted(each.row for group in torn for each in group)
     if rows:
-        what = f"{len(rows)} rows ask the same as others and have another right answer"
+        what = f"{plural(len(rows), 'row')}: what another row asks, with another right answer"
         yield warning("contradictions", what, rows, "No model can learn both: decide for one.")
 
 

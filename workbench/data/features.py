@@ -9,6 +9,10 @@ IGNORED = -100
 """The label of what no loss is taken of."""
 
 
+WIDTH_STEP = 8
+"""Batches that are answered are as wide as a multiple of this: few shapes, and the same arithmetic for each row."""
+
+
 class RowProblem(Exception):
     """A row that a task cannot use: what is wrong with the column of a role, what to do, and the name of its kind."""
 

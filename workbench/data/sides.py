@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from workbench.data.findings import Finding, warning
+from workbench.text import plural
 
 EXAMINED = 20_000
 """Pairs that are looked at, evenly taken from all."""
@@ -32,15 +33,15 @@ def side_findings(pairs: Sequence[Pair]) -> Iterator[Finding]:
     pairs = pairs[:: max(1, len(pairs) // EXAMINED)]
     same = [row for row, one, other in pairs if one.strip() == other.strip()]
     if same:
-        what = f"{len(same)} rows have the same text on both sides"
+        what = f"{plural(len(same), 'row')}: the same text on both sides"
         yield warning("same-sides", what, same, "They teach to copy: remove them if that is not meant.")
     swapped = swapped_rows(pairs)
     if swapped:
-        what = f"{len(swapped)} rows seem to have their two sides exchanged"
+        what = f"{plural(len(swapped), 'row')}: the two sides seem to be exchanged"
         yield warning("swapped-sides", what, swapped, "Put source and target in the right columns.")
     unlike = unlike_rows(pairs)
     if unlike:
-        what = f"{len(unlike)} rows have sides whose lengths do not fit each other"
+        what = f"{plural(len(unlike), 'row')}: sides whose lengths do not fit each other"
         yield warning("unlike-sides", what, unlike, "Is the target another sentence, or cut off?")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from workbench.data.features import Example, Feature, Shape
+from workbench.data.features import WIDTH_STEP, Example, Feature, Shape
 from workbench.tasks.answer import Answer
 from workbench.tasks.task import Task, Watch
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 ROWS_ON_CPU = 8
 ROWS_ON_GPU = 32
-WIDTH_STEP = 8
 
 
 def answers_to(

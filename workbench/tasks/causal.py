@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from workbench.data.encoding import HALF_A_PAIR
-from workbench.data.features import IGNORED
+from workbench.data.features import IGNORED, WIDTH_STEP
 from workbench.errors import WorkbenchError
 from workbench.tasks.answer import Answer
 from workbench.tasks.task import Watch
@@ -112,16 +112,19 @@ def judge_row(logits: torch.Tensor, labels: torch.Tensor) -> Judged:
 
 
 def with_padding(model: PreTrainedModel, batch: dict[str, torch.Tensor], left: bool = False) -> dict[str, torch.Tensor]:
-    """Return the inputs of a batch with one more column of padding, where the model has room for it.
+    """Return the inputs of a batch with padding up to the next multiple of WIDTH_STEP, where the model has room for it.
 
     Without any padding in a batch transformers takes other kernels, and the last digits of a row would depend on
-    whether its neighbours are shorter. A row as long as the model allows must not be asked about.
+    whether its neighbours are shorter; at other widths they depend on where in the batch the row stands, if several
+    threads compute it. A row as long as the model allows must not be asked about.
     """
     from torch.nn.functional import pad
 
-    if batch["input_ids"].shape[1] >= longest(model):
+    width = batch["input_ids"].shape[1]
+    more = min(WIDTH_STEP - width % WIDTH_STEP, longest(model) - width)
+    if more <= 0:
         return batch
-    sides = (1, 0) if left else (0, 1)
+    sides = (more, 0) if left else (0, more)
     widened = {name: pad(batch[name], sides) for name in ("input_ids", "attention_mask")}
     return {**batch, **widened}
 

@@ -248,7 +248,7 @@ class NamedEntities(Task):
         if isinstance(marks, tuple) or self.learned["scheme"] != "IOB2":
             return ""
         odd = illegal_starts(_named(marks, self.learned))
-        return "have an I- tag that goes on with nothing: it is read as the start of an entity" if odd else ""
+        return "an I- tag that goes on with nothing, read as the start of an entity" if odd else ""
 
     def _tags(self, numbers: Iterable[int]) -> list[str]:
         return [self.labels[number] for number in numbers]

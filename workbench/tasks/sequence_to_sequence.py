@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbench.data.encoding import CHUNK, HALF_A_PAIR, encode, fill
-from workbench.data.features import IGNORED, Feature
+from workbench.data.features import IGNORED, WIDTH_STEP, Feature
 from workbench.tasks.task import Watch
 
 if TYPE_CHECKING:
     import torch
     from transformers import GenerationConfig, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
-
-WIDTH_STEP = 8
 
 
 def pair_features(
