@@ -65,3 +65,9 @@ def test_the_commonest_mistakes_come_first() -> None:
 def test_a_task_without_labels_has_no_table() -> None:
     told = Prediction(1, 1, "set", 0, {"text": "x"}, "1.5", "1.2", None, 0.1, None, {"value": 1.2})
     assert (label_rows([told]), confusion([told]), label_rows([])) == ([], {}, [])
+
+
+def test_a_label_with_a_comma_is_one() -> None:
+    output = {"labels": ["food, drink", "art"], "scores": {"food, drink": 0.9, "art": 0.8}, "threshold": 0.5}
+    told = Prediction(1, 1, "set", 0, {"text": "x"}, "food, drink, art", "food, drink, art", 0.7, 0.1, True, output)
+    assert [(row.label, row.f1, row.rows) for row in label_rows([told])] == [("food, drink", 1.0, 1), ("art", 1.0, 1)]

@@ -397,3 +397,10 @@ def test_names_beside_the_data_are_said_to_be_used(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "rows.jsonl", [{"tokens": ["a", "b"], "ner_tags": [1]}] * 4)
     with pytest.raises(WorkbenchError, match="row 1: column 'ner_tags' has 2 tokens and 1 tags"):
         prepare(recipe, tmp_path / "other")
+
+
+def test_a_text_is_cut_as_the_tagged_texts_are() -> None:
+    rows = [{"tokens": "in the U.S. now", "tags": "O O B-loc O"}]
+    task = NamedEntities.learn(NamedEntities.Options(), rows, [])
+    asked = {"tokens": "in the U.S. now"}
+    assert task.example(asked).fields == task.example(rows[0]).fields

@@ -357,3 +357,13 @@ def test_how_a_backbones_makers_had_it_write_is_not_taken_over(tmp_path: Path) -
     task.save(loaded, tiny_tokenizer(), tmp_path / "saved")
     assert (tmp_path / "saved" / "generation_config.json").exists()
     assert said(task, loaded, ROWS[:1])[0].output["written"] <= config.max_position_embeddings - 1
+
+
+@pytest.mark.parametrize(
+    ("target", "tokenize"),
+    [("der Hund", "13a"), ("狗在跑。", "zh"), ("犬がはしる", "char"), ("a 狗 in a long text", "13a")],
+)
+def test_texts_without_blanks_are_measured_by_characters(target: str, tokenize: str) -> None:
+    task = Translation.learn(Translation.Options(), [{"source": "x", "target": target}], [])
+    assert task.learned == {"tokenize": tokenize}
+    assert f"tok:{tokenize}" in task.notes()[0]
