@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.making import tiny_tokenizer
 from tests.shared import STORIES
 from tests.tasks.decoders import (
     CHATML,
@@ -20,6 +21,7 @@ from tests.tasks.decoders import (
 from workbench.data.columns import choose_columns
 from workbench.data.features import IGNORED, RowProblem
 from workbench.errors import WorkbenchError
+from workbench.tasks.conversation import rows_of
 from workbench.tasks.instructions import ROLES, Instructions
 from workbench.training.model import load_tokenizer
 
@@ -194,3 +196,11 @@ def test_columns_of_both_layouts_are_found(columns: list[str], named: dict[str, 
 def test_a_column_that_is_missing_is_named(columns: list[str], role: str) -> None:
     with pytest.raises(WorkbenchError, match=f"cannot tell which column is the {role}"):
         choose_columns(ROLES, {}, columns, "file")
+
+
+def test_a_template_that_writes_the_date_writes_the_same_one_each_day() -> None:
+    tokenizer = tiny_tokenizer()
+    tokenizer.chat_template = "{{ strftime_now('%d %B %Y') }}: {% for m in messages %}{{ m['content'] }} {% endfor %}"
+    turns: list[Any] = [{"role": "user", "content": "good"}]
+    (row,) = rows_of(tokenizer, [turns], True)
+    assert "26 jul 2024: good" in tokenizer.decode(row.ids)

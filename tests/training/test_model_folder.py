@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from tests.making import tiny_backbone
 from tests.training.support import Told
 from workbench.data.prepare import prepare
+from workbench.errors import WorkbenchError
 from workbench.inference.scoring import score
 from workbench.tasks.answer import softmax
 from workbench.training.events import Evaluated, Saved
+from workbench.training.model import load_tokenizer
 from workbench.training.publish import verify
 
 
@@ -69,3 +73,11 @@ def test_nothing_that_is_saved_is_a_pickle(learned: Told) -> None:
     assert not [
         path for path in saved if path.read_bytes()[:2] == b"\x80\x04" or path.read_bytes()[:4] == b"PK\x03\x04"
     ]
+
+
+def test_a_folder_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
+    folder = tiny_backbone(tmp_path / "model")
+    for file in folder.glob("tokenizer*"):
+        file.unlink()
+    with pytest.raises(WorkbenchError, match="no tokenizer"):
+        load_tokenizer(folder)

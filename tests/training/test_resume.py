@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -35,6 +36,20 @@ def test_data_that_changed_since_the_beginning_are_refused(stopped: Told) -> Non
     write_jsonl(Path(stopped.recipe.data.train), [*toy_rows(39), {"text": "another text", "label": "good"}])
     with pytest.raises(WorkbenchError, match="not those that this run began with"):
         run_of(stopped.recipe, stopped.folder)
+
+
+def test_a_tokenizer_that_changed_since_the_beginning_is_refused(stopped: Told) -> None:
+    file = Path(stopped.recipe.backbone.name) / "tokenizer.json"
+    before = file.read_text(encoding="utf-8")
+    changed = json.loads(before)
+    changed["normalizer"] = {"type": "Lowercase"}
+    changed["pre_tokenizer"]["add_prefix_space"] = False
+    file.write_text(json.dumps(changed), encoding="utf-8")
+    try:
+        with pytest.raises(WorkbenchError, match="tokenizer is not the one that this run began with"):
+            run_of(stopped.recipe, stopped.folder)
+    finally:
+        file.write_text(before, encoding="utf-8")
 
 
 def test_a_damaged_checkpoint_is_set_aside_and_named(stopped: Told) -> None:

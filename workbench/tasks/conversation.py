@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from workbench.data.features import IGNORED, RowProblem
@@ -171,8 +170,8 @@ def chat_pieces(tokenizer: PreTrainedTokenizerBase, turns: Sequence[Turn]) -> li
     return pieces if turns[-1]["role"] == ASSISTANT else _asked(pieces, told, _written(tokenizer, turns))[0]
 
 
-DAY = datetime(2024, 7, 26)
-"""The day that templates are told which write the date: the same tokens on each."""
+DAY = "{%- macro strftime_now(format) -%}26 Jul 2024{%- endmacro -%}"
+"""What goes before a template that writes the date: the same day, and so the same tokens, whenever it is asked."""
 
 
 def _from(content: str, whole: str) -> str:
@@ -192,8 +191,11 @@ def _written(tokenizer: PreTrainedTokenizerBase, turns: Sequence[Turn]) -> str:
 
     try:
         opens = turns[-1]["role"] != ASSISTANT
+        template = tokenizer.get_chat_template()
+        if "strftime_now" in template:
+            template = DAY + template
         text: Any = tokenizer.apply_chat_template(
-            list(turns), tokenize=False, add_generation_prompt=opens, strftime_now=DAY.strftime
+            list(turns), chat_template=template, tokenize=False, add_generation_prompt=opens
         )
     except (TemplateError, ValueError, TypeError) as error:
         raise WorkbenchError(
