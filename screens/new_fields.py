@@ -78,7 +78,7 @@ class Fields(Vertical):
         options = {
             "task": task_options(self.long),
             "backbone": backbone_options(self.cards, draft),
-            "strategy": strategy_options(self.long),
+            "strategy": strategy_options(self.long, draft),
         }
         for name, listed in options.items():
             picker = self.query_one(f"#{name}", Picker)

@@ -10,7 +10,7 @@ from screens.rows import short_name
 from screens.widgets.form import Entry
 from screens.widgets.picker import Option
 from store.runs import Run
-from workbench.catalog import STRATEGIES, TASKS, BackboneCard, why_unusable
+from workbench.catalog import STRATEGIES, TASKS, BackboneCard, why_senseless, why_unusable
 from workbench.errors import WorkbenchError
 from workbench.text import plain, quantity, size
 
@@ -23,9 +23,13 @@ def task_options(long: bool) -> list[Option]:
     return [Option(name, card.title, card.help if long else "") for name, card in TASKS.items()]
 
 
-def strategy_options(long: bool) -> list[Option]:
-    """Return the strategies, with help where there is room for it."""
-    return [Option(name, card.title, card.help if long else "") for name, card in STRATEGIES.items()]
+def strategy_options(long: bool, draft: Draft) -> list[Option]:
+    """Return the strategies, with help where there is room for it; what makes no sense for the task says why."""
+    task, backbone = str(draft.get("task.name")), str(draft.get("backbone.name"))
+    return [
+        Option(name, card.title, card.help if long else "", why_senseless(task, name, backbone))
+        for name, card in STRATEGIES.items()
+    ]
 
 
 def backbone_options(cards: Sequence[BackboneCard], draft: Draft) -> list[Option]:

@@ -65,6 +65,18 @@ STARTERS = tuple(
 """The data sets that ship with the workbench."""
 
 
+def why_senseless(task: str, strategy: str, backbone: str) -> str:
+    """Return why a strategy makes no sense for a task and a backbone, or nothing where it does."""
+    if task not in TASKS or strategy not in STRATEGIES:
+        return ""
+    reason = strategies.STRATEGIES[strategy].why_not(TASKS[task])
+    if reason:
+        return reason
+    if backbone.startswith("size:") and STRATEGIES[strategy].partial:
+        return f"most of {backbone} would stay frozen at random weights: take a pretrained backbone"
+    return ""
+
+
 def why_unusable(card: BackboneCard, task: str, strategy: str) -> str:
     """Return why a backbone cannot be used for a task by a strategy, or nothing where it can."""
     if card.architecture == "?":

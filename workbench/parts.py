@@ -59,6 +59,7 @@ class TaskCard:
     `max_length` is the recipe's where it says nothing, in tokens. `starter` names a set that ships for the task.
     `able_untrained` is whether a pretrained backbone can do it as it is: then it is evaluated before the first update.
     `per_token` is whether its metrics are means over tokens, which tell nothing beside those of another tokenizer.
+    `head` is whether it puts a head of its own on the backbone; `pretraining` whether it learns from raw text.
     """
 
     title: str
@@ -71,12 +72,21 @@ class TaskCard:
     starter: str = ""
     able_untrained: bool = False
     per_token: bool = False
+    head: bool = True
+    pretraining: bool = False
 
 
 @dataclass(frozen=True)
 class StrategyCard:
-    """What the catalog says of a strategy; `pretrained` tells whether it starts from the backbone's weights."""
+    """What the catalog says of a strategy.
+
+    `pretrained` is whether it starts from the backbone's weights, `partial` whether a part of these never learns, which
+    then must have been trained before. `rate` is the learning rate where the recipe says nothing and the weights are
+    pretrained, None for the recipe's own default.
+    """
 
     title: str
     help: str
     pretrained: bool = True
+    partial: bool = False
+    rate: float | None = None

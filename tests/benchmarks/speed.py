@@ -71,6 +71,7 @@ class Ours:
     """The workbench's loop, one update at a time."""
 
     def __init__(self, work: Path, options: argparse.Namespace) -> None:
+        from workbench.training.checkpoints import Progress
         from workbench.training.job import build
         from workbench.training.loop import set_learning
 
@@ -92,16 +93,18 @@ class Ours:
             }
         )
         self.job = build(recipe, work, work / "cache")
-        set_learning(self.job, self.job.strategy.trainable(self.job.groups, 0, self.job.updates), 0)
+        self.progress = Progress()
+        set_learning(
+            self.job, self.job.strategy.trainable(self.job.groups, self.job.moment(self.progress)), self.progress
+        )
         epochs = range(int(options.epochs) + 1)
         self.windows = (window for epoch in epochs for window in self.job.windows(epoch))
-        self.done = 0
 
     def step(self) -> None:
         from workbench.training.loop import update
 
-        update(self.job, next(self.windows), self.done).loss.item()
-        self.done += 1
+        update(self.job, next(self.windows), self.progress).loss.item()
+        self.progress.step += 1
 
 
 def _trainer(rows: list[dict[str, Any]], work: Path, options: argparse.Namespace, turns: Any) -> Any:

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from tests.making import ARCHITECTURES, tiny_model
-from workbench.strategies import STRATEGIES, make_strategy
+from workbench.strategies import STRATEGIES, Moment, make_strategy
 from workbench.strategies.gradual import Gradual
 from workbench.strategies.groups import Group, layer_groups
 
@@ -19,7 +19,7 @@ def groups_of(count: int) -> list[Group]:
 
 def learning(count: int, updates: int, unfrozen_by: float) -> list[frozenset[str]]:
     strategy = Gradual(Gradual.Options(unfrozen_by=unfrozen_by))
-    return [strategy.trainable(groups_of(count), step, updates) for step in range(updates)]
+    return [strategy.trainable(groups_of(count), Moment(step, updates)) for step in range(updates)]
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 8, 14, 26])
@@ -49,7 +49,7 @@ def test_gradual_rates_fall_from_the_head_down() -> None:
 @pytest.mark.parametrize("name", ["full", "scratch"])
 def test_full_and_scratch_let_everything_learn(name: str) -> None:
     strategy, groups = make_strategy(STRATEGIES[name].Options(name=name)), groups_of(3)
-    assert strategy.trainable(groups, 0, 10) == {group.name for group in groups}
+    assert strategy.trainable(groups, Moment(0, 10)) == {group.name for group in groups}
     assert [strategy.rate(groups, number) for number in range(3)] == [1.0] * 3
     assert strategy.card.pretrained is (name == "full")
 

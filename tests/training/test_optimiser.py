@@ -14,7 +14,7 @@ from tests.making import ARCHITECTURES, tiny_model
 from workbench.recipe import Training
 from workbench.strategies.full import Full
 from workbench.strategies.gradual import Gradual
-from workbench.strategies.groups import layer_groups
+from workbench.strategies.groups import strategy_groups
 from workbench.training.optimiser import build_optimiser, rate_at, set_rate
 
 
@@ -32,7 +32,8 @@ def norms_and_biases(model: torch.nn.Module) -> set[str]:
 def test_biases_and_norms_are_not_pulled_to_zero(kind: str) -> None:
     model = tiny_model(kind)
     training = Training(weight_decay=0.1)
-    optimiser = build_optimiser(model, layer_groups(model), Full(Full.Options()), training)
+    full = Full(Full.Options())
+    optimiser = build_optimiser(model, strategy_groups(model, full), full, training)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     decayed = {names[id(each)]: table["weight_decay"] for table in optimiser.param_groups for each in table["params"]}
     assert sorted(decayed) == sorted(names.values())
@@ -42,8 +43,9 @@ def test_biases_and_norms_are_not_pulled_to_zero(kind: str) -> None:
 
 def test_each_group_learns_at_its_share_of_the_rate() -> None:
     model = tiny_model("bert")
-    groups = layer_groups(model)
-    optimiser = build_optimiser(model, groups, Gradual(Gradual.Options(rate_decay=0.5)), Training())
+    gradual = Gradual(Gradual.Options(rate_decay=0.5))
+    groups = strategy_groups(model, gradual)
+    optimiser = build_optimiser(model, groups, gradual, Training())
     set_rate(optimiser, 0.8)
     rates = {id(each): table["lr"] for table in optimiser.param_groups for each in table["params"]}
     by_group = {group.name: {rates[id(model.get_parameter(name))] for name in group.parameters} for group in groups}

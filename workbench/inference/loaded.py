@@ -122,7 +122,7 @@ def load(run_folder: Path, *, base: bool = False) -> Loaded:
     tokenizer = load_tokenizer(folder)
     if base:
         recipe = recipes.loads((run_folder / "recipe.toml").read_text(encoding="utf-8"), str(run_folder))
-        model, _ = build_model(begun_with(recipe, run_folder), task, tokenizer)
+        model = build_model(begun_with(recipe, run_folder), task, tokenizer).model
     else:
         options: dict[str, Any] = {"dtype": torch.float32, "use_safetensors": True, "trust_remote_code": False}
         model, _ = task.load(folder, local_files_only=True, **options)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from workbench.catalog import SIZES, STRATEGIES, TASKS
+from workbench.catalog import SIZES, STRATEGIES, TASKS, why_senseless
 from workbench.parts import Part, StrategyOptions, TaskOptions
 from workbench.strategies import STRATEGIES as STRATEGY_CLASSES
 from workbench.tasks import TASKS as TASK_CLASSES
@@ -48,7 +48,7 @@ class Training(Part):
     batch_size: int = Field(16, ge=1, le=65_536, description="Examples a forward pass")
     accumulation: int = Field(1, ge=1, le=4096, description="Batches added up before each update")
     learning_rate: float = Field(
-        PRETRAINED_RATE, gt=0, le=1, description="Peak rate; by default 5e-5, random weights 5e-4"
+        PRETRAINED_RATE, gt=0, le=1, description="Peak rate; by default 5e-5, random weights 5e-4, few weights 1e-3"
     )
     schedule: Literal["linear", "cosine", "constant"] = Field("linear", description="How the rate falls after warm-up")
     warmup: float = Field(0.06, ge=0, lt=1, description="Share of the updates over which the rate rises")
@@ -124,6 +124,9 @@ class Recipe(Part):
         size = self.backbone.name.removeprefix("size:")
         if size != self.backbone.name and size not in SIZES:
             raise ValueError(f"backbone.name\x00no such size {size!r}; there are {', '.join(SIZES)}")
+        reason = why_senseless(self.task.name, self.strategy.name, self.backbone.name)
+        if reason:
+            raise ValueError(f"strategy.name\x00{self.strategy.name!r}: {reason}")
         metrics = TASKS[self.task.name].metrics
         if self.evaluation.metric is not None and self.evaluation.metric not in metrics:
             raise ValueError(f"evaluation.metric\x00{self.evaluation.metric!r} is not one of {', '.join(metrics)}")
@@ -181,7 +184,8 @@ def _training_defaults(raw: Mapping[str, Any]) -> dict[str, Any]:
     task, backbone, strategy = (_name(raw.get(table)) for table in ("task", "backbone", "strategy"))
     card = TASKS.get(task)
     random = backbone.startswith("size:") or (strategy in STRATEGIES and not STRATEGIES[strategy].pretrained)
-    return ({"max_length": card.max_length} if card else {}) | ({"learning_rate": RANDOM_RATE} if random else {})
+    rate = RANDOM_RATE if random else STRATEGIES[strategy].rate if strategy in STRATEGIES else None
+    return ({"max_length": card.max_length} if card else {}) | ({"learning_rate": rate} if rate else {})
 
 
 def _name(table: Any) -> str:

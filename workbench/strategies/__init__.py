@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from workbench.parts import StrategyOptions
+from workbench.strategies.bias import Bias
 from workbench.strategies.full import Full
 from workbench.strategies.gradual import Gradual
+from workbench.strategies.head import Head
+from workbench.strategies.layer_decay import LayerDecay
+from workbench.strategies.norms import Norms
 from workbench.strategies.scratch import Scratch
-from workbench.strategies.strategy import Strategy
+from workbench.strategies.strategy import Moment, Strategy
+from workbench.strategies.top_layers import TopLayers
 
-STRATEGIES: dict[str, type[Strategy]] = {"full": Full, "gradual": Gradual, "scratch": Scratch}
+__all__ = ["STRATEGIES", "Moment", "Strategy", "make_strategy"]
+
+STRATEGIES: dict[str, type[Strategy]] = {
+    "full": Full,
+    "gradual": Gradual,
+    "layer-decay": LayerDecay,
+    "top-layers": TopLayers,
+    "head": Head,
+    "bias": Bias,
+    "norms": Norms,
+    "scratch": Scratch,
+}
 
 
-def make_strategy(options: StrategyOptions) -> Strategy:
-    """Return the strategy that a recipe's strategy table names."""
-    return STRATEGIES[options.name](options)
+def make_strategy(options: StrategyOptions, headed: bool = True) -> Strategy:
+    """Return the strategy that a recipe's strategy table names; `headed` is whether the task has a head of its own."""
+    return STRATEGIES[options.name](options, headed)

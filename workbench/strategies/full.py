@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from workbench.parts import StrategyCard, StrategyOptions
-from workbench.strategies.strategy import Strategy
+from workbench.strategies.strategy import Moment, Strategy, every_group
 
 if TYPE_CHECKING:
     from workbench.strategies.groups import Group
@@ -20,6 +20,6 @@ class Full(Strategy):
     card = StrategyCard("full fine-tuning", "every weight learns from the first step")
     Options = Options
 
-    def trainable(self, groups: Sequence[Group], step: int, updates: int) -> frozenset[str]:
+    def trainable(self, groups: Sequence[Group], moment: Moment) -> frozenset[str]:
         """Return all groups."""
-        return frozenset(group.name for group in groups)
+        return every_group(groups)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedModel
+
+    from workbench.strategies.strategy import Strategy
 
 EMBEDDED = re.compile(r"embed|(^|\.)(shared|wte|wpe|relative_attention_bias)\.")
 """Names of what stands for tokens and their places, wherever in the model it is kept."""
@@ -16,11 +20,16 @@ EMBEDDED = re.compile(r"embed|(^|\.)(shared|wte|wpe|relative_attention_bias)\.")
 
 @dataclass(frozen=True)
 class Group:
-    """Parameters that learn together. `parameters` are their names in the model; `size` counts their weights."""
+    """Parameters that belong together. `parameters` are their names in the model; `size` counts their weights.
+
+    `learns` are those of them that learn when the group does, `learning` counts their weights.
+    """
 
     name: str
     parameters: tuple[str, ...]
     size: int
+    learns: tuple[str, ...] = ()
+    learning: int = 0
 
 
 def layer_groups(model: PreTrainedModel) -> list[Group]:
@@ -48,6 +57,26 @@ def layer_groups(model: PreTrainedModel) -> list[Group]:
         for group, members in names.items()
         if members
     ]
+
+
+def strategy_groups(model: PreTrainedModel, strategy: Strategy, fresh: frozenset[str] = frozenset()) -> list[Group]:
+    """Return the groups with what a strategy lets learn of each: `fresh` weights in any case.
+
+    Raise a WorkbenchError where nothing would learn.
+    """
+    sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
+    groups = []
+    for group in layer_groups(model):
+        wanted = {*strategy.learns(model, group), *fresh}
+        learns = tuple(name for name in group.parameters if name in wanted)
+        groups.append(replace(group, learns=learns, learning=sum(sizes[name] for name in learns)))
+    if not any(group.learns for group in groups):
+        raise WorkbenchError(
+            f"nothing would learn: this {model.config.model_type} has no weights of the kind",
+            where=f"strategy.name: {strategy.options.name}",
+            hint="Pick another strategy.",
+        )
+    return groups
 
 
 def _layer_name(stacks: dict[str, nn.ModuleList], stack: str, number: int) -> str:

@@ -57,6 +57,8 @@ class CausalPretraining(Task):
         family="decoder",
         max_length=256,
         starter="stories",
+        head=False,
+        pretraining=True,
         able_untrained=True,
         per_token=True,
     )

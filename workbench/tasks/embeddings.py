@@ -72,6 +72,7 @@ class Embeddings(Task):
         RETRIEVAL,
         "mrr",
         starter="paraphrases",
+        head=False,
         able_untrained=True,
     )
     Options: ClassVar[type[TaskOptions]] = Options

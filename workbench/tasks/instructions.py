@@ -62,6 +62,7 @@ class Instructions(Task):
         family="decoder",
         max_length=512,
         starter="instructions",
+        head=False,
         able_untrained=True,
         per_token=True,
     )

@@ -60,6 +60,8 @@ class MaskedPretraining(Task):
         ("loss", "perplexity", "token_accuracy"),
         "perplexity",
         starter="stories",
+        head=False,
+        pretraining=True,
         able_untrained=True,
         per_token=True,
     )

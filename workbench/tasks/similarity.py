@@ -46,6 +46,7 @@ class Similarity(Embeddings):
         ("spearman", "pearson", "loss"),
         "spearman",
         starter="similarity",
+        head=False,
         able_untrained=True,
     )
     Options = Options

@@ -75,6 +75,7 @@ class Translation(Task):
         ("bleu", "chrf", "loss"),
         "bleu",
         family="encoder-decoder",
+        head=False,
         starter="translation",
     )
     Options: ClassVar[type[TaskOptions]] = Options
@@ -213,6 +214,7 @@ class Summarization(Translation):
         (*ROUGE, "loss"),
         "rougeL",
         family="encoder-decoder",
+        head=False,
         max_length=512,
     )
     Options = SummarizationOptions

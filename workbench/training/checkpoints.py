@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Progress:
-    """Where a run is: `step` updates are done, `window` of them in this epoch; `stale` evaluations without a gain."""
+    """Where a run is: `step` updates are done, `window` of them in this epoch.
+
+    `stale` counts the evaluations without a gain since the best, `stalls` all of them.
+    """
 
     step: int = 0
     epoch: int = 0
@@ -24,6 +27,7 @@ class Progress:
     best_value: float | None = None
     best_step: int | None = None
     stale: int = 0
+    stalls: int = 0
     not_finite: int = 0
     seconds: float = 0.0
 

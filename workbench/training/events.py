@@ -24,11 +24,15 @@ class Started:
 
 @dataclass(frozen=True)
 class Staged:
-    """From this update on other layer groups learn. `groups` go from the bottom up: name, trainable, rate, size."""
+    """From this update on other layer groups learn, as `until` says.
+
+    `groups` go from the bottom up: name, trainable, rate, size, learning (how many of its weights learn).
+    """
 
     step: int
     groups: list[dict[str, Any]]
     trainable: int
+    until: str = ""
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,10 @@ from workbench.data.prepare import Prepared, digest, length_of, prepare
 from workbench.errors import WorkbenchError
 from workbench.parents import begun_with
 from workbench.recipe import Recipe
-from workbench.strategies import Strategy, make_strategy
-from workbench.strategies.groups import Group, layer_groups
+from workbench.strategies import Moment, Strategy, make_strategy
+from workbench.strategies.groups import Group, strategy_groups
 from workbench.tasks.answer import Answer
+from workbench.training.checkpoints import Progress
 from workbench.training.model import build_model, build_tokenizer, load_tokenizer, longest_input
 from workbench.training.optimiser import build_optimiser
 
@@ -63,6 +64,15 @@ class Job:
             return self.data.eval_set
         return digest([self.data.eval_set, _tokens(self.questions)])
 
+    @property
+    def main(self) -> bool:
+        """Whether this is the process that writes, of those that train together."""
+        return bool(self.accelerator.is_main_process)
+
+    def moment(self, progress: Progress) -> Moment:
+        """Return where the run is, as its strategy sees it."""
+        return Moment(progress.step, self.updates, self.updates_per_epoch, progress.stalls)
+
     def windows(self, epoch: int) -> list[list[list[int]]]:
         """Return the batches of an epoch (lists of example numbers), in windows of one update each."""
         training = self.recipe.training
@@ -91,21 +101,25 @@ def build(recipe: Recipe, folder: Path, cache: Path) -> Job:
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    torch.set_num_threads(choose_threads(recipe, folder))
     recipe = begun_with(recipe, folder)
     accelerator = _accelerator(recipe)
-    data = prepare(recipe, cache)
-    _refuse_other_data(recipe, folder, data)
-    tokenizer = _tokenizer(recipe, folder, data)
-    model, notes = build_model(recipe, data.task, tokenizer)
+    with accelerator.main_process_first():
+        torch.set_num_threads(choose_threads(recipe, folder))
+        data = prepare(recipe, cache)
+        _refuse_other_data(recipe, folder, data)
+        tokenizer = _tokenizer(recipe, folder, data)
+    built, strategy = build_model(recipe, data.task, tokenizer), make_strategy(recipe.strategy, data.task.card.head)
+    model, training = built.model, recipe.training
+    strategy.adapt(model)
+    groups = strategy_groups(model, strategy, built.fresh)
     model.to(accelerator.device).train()
-    strategy, groups, training = make_strategy(recipe.strategy), layer_groups(model), recipe.training
     optimiser = build_optimiser(model, groups, strategy, training)
     max_length = min(training.max_length, longest_input(model, tokenizer))
     train = data.task.encode(tokenizer, data.train, max_length)
     if not train:
         raise WorkbenchError("no row is left to train on once the texts are tokens", where=recipe.data.train)
-    _refuse_other_tokens(recipe, folder, train)
+    with accelerator.main_process_first():
+        _refuse_other_tokens(recipe, folder, train)
     questions = data.task.questions(tokenizer, data.validation, max_length)
     length = length_of(recipe, len(train), len(data.validation))
     torch.manual_seed(recipe.seed + 1)
@@ -126,7 +140,7 @@ def build(recipe: Recipe, folder: Path, cache: Path) -> Job:
         evaluate_every=length.evaluate_every,
         save_every=recipe.checkpoint.every or length.evaluate_every,
         max_length=max_length,
-        notes=[*data.notes, *notes],
+        notes=[*data.notes, *built.notes],
     )
 
 

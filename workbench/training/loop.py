@@ -21,8 +21,10 @@ from workbench.training.checkpoints import Progress
 from workbench.training.events import Evaluated, Event, Logged, Noted, Saved, Saving, Staged, Started
 from workbench.training.failpoints import failpoint
 from workbench.training.job import Job, build, versions
+from workbench.training.objective import batch_loss
 from workbench.training.optimiser import rate_at, set_rate
 from workbench.training.publish import Published, prune, publish, step_folder
+from workbench.training.ranks import add_up, agree, seed_update, share_of
 
 if TYPE_CHECKING:
     import torch
@@ -77,14 +79,14 @@ def train(recipe: Recipe, folder: Path, cache: Path, control: Control) -> Iterat
             if out_of_patience(job, progress):
                 yield Noted(progress.step, "early_stop", f"no gain in {progress.stale} evaluations")
                 return
-            if control.stop.is_set():
+            if agree(job.accelerator, float(control.stop.is_set())):
                 yield from unread.read(job)
                 yield from wind_down(job, progress)
                 return
-            wanted = job.strategy.trainable(job.groups, progress.step, job.updates)
+            wanted = job.strategy.trainable(job.groups, job.moment(progress))
             if wanted != learning:
                 learning = wanted
-                yield set_learning(job, learning, progress.step)
+                yield set_learning(job, learning, progress)
             unread.add(update(job, window, progress))
             progress.step += 1
             progress.window += 1
@@ -108,18 +110,19 @@ def update(job: Job, window: list[list[int]], progress: Progress) -> Update:
     """Do one update on a window of batches; the loss is the mean over all items of the window."""
     import torch
 
-    training, task, device = job.recipe.training, job.data.task, job.accelerator.device
+    training, accelerator = job.recipe.training, job.accelerator
+    seed_update(job.recipe.seed, progress.step, accelerator)
     batches = [[job.varied(number, progress.epoch) for number in numbers] for numbers in window]
     items = max(1, sum(feature.items for features in batches for feature in features))
-    total = torch.zeros((), device=device)
+    total = torch.zeros((), device=accelerator.device)
     for features in batches:
-        batch = {name: tensor.to(device) for name, tensor in task.collate(features, job.tokenizer).items()}
-        with job.accelerator.autocast():
-            loss = task.loss(job.model, batch, training.label_smoothing) / items
-        job.accelerator.backward(loss)
-        total += loss.detach()
+        if mine := share_of(features, accelerator):
+            loss = batch_loss(job, mine) / items
+            accelerator.backward(loss)
+            total += loss.detach()
+    add_up(accelerator, job.model.parameters(), total)
     failpoint("update.backward")
-    norm = job.accelerator.clip_grad_norm_(job.model.parameters(), training.max_grad_norm)
+    norm = accelerator.clip_grad_norm_(job.model.parameters(), training.max_grad_norm)
     rate = rate_at(progress.step, job.updates, training)
     set_rate(job.optimiser, rate)
     # The fused optimiser leaves everything as it is where this is 1: no wait for the device to find out.
@@ -176,17 +179,20 @@ class Unread:
             raise NotFinite(f"no finite gradient in {self.progress.not_finite} updates up to {updates[-1].step}")
 
 
-def set_learning(job: Job, learning: frozenset[str], step: int) -> Staged:
-    """Let the named layer groups learn and freeze the others."""
+def set_learning(job: Job, learning: frozenset[str], progress: Progress) -> Staged:
+    """Let the named layer groups learn and freeze everything else."""
+    job.model.requires_grad_(False)
     parameters = dict(job.model.named_parameters())
     rows = []
     for number, group in enumerate(job.groups):
-        trainable = group.name in learning
-        for name in group.parameters:
-            parameters[name].requires_grad_(trainable)
+        trainable = group.name in learning and group.learning > 0
+        for name in group.learns if trainable else ():
+            parameters[name].requires_grad_(True)
         rate = job.strategy.rate(job.groups, number) * job.recipe.training.learning_rate
-        rows.append({"name": group.name, "trainable": trainable, "rate": rate, "size": group.size})
-    return Staged(step, rows, sum(group.size for group in job.groups if group.name in learning))
+        row = {"name": group.name, "trainable": trainable, "rate": rate, "size": group.size}
+        rows.append(row | {"learning": group.learning if trainable else 0})
+    until = job.strategy.until(job.groups, job.moment(progress))
+    return Staged(progress.step, rows, sum(row["learning"] for row in rows), until)
 
 
 def evaluate(job: Job, progress: Progress) -> Iterator[Event]:
@@ -194,9 +200,14 @@ def evaluate(job: Job, progress: Progress) -> Iterator[Event]:
     rows = len(job.data.validation)
     if rows >= MANY:
         yield Noted(progress.step, "eval", f"evaluating {count(rows)} rows")
+    with job.strategy.published(job.model):
+        yield from _evaluate(job, progress)
+
+
+def _evaluate(job: Job, progress: Progress) -> Iterator[Event]:
     answers, metrics = job.evaluate()
     failpoint("evaluate.done")
-    value, goal = metrics[job.recipe.goal], goal_of(job.recipe.goal)
+    value, goal = agree(job.accelerator, metrics[job.recipe.goal]), goal_of(job.recipe.goal)
     best = progress.best_value
     # Logits that are not numbers still have an accuracy; what gives them away is the loss.
     sound = math.isfinite(value) and not math.isnan(metrics["loss"])
@@ -205,9 +216,10 @@ def evaluate(job: Job, progress: Progress) -> Iterator[Event]:
         progress.best_value, progress.best_step, progress.stale = value, progress.step, 0
     else:
         progress.stale += 1
+        progress.stalls += 1
     values = {f"eval/{name}": number for name, number in metrics.items()}
     yield Evaluated(progress.step, job.eval_set, values, better, answers if better else [])
-    if better:
+    if better and job.main:
         published = publish_model(job, progress.step)
         kept = prune(job.folder / "models", 1)
         yield _saved(published, progress.step, "model", kept)
@@ -215,6 +227,8 @@ def evaluate(job: Job, progress: Progress) -> Iterator[Event]:
 
 def save(job: Job, progress: Progress) -> Iterator[Event]:
     """Publish a checkpoint and prune the older ones."""
+    if not job.main:
+        return
     yield Saving(progress.step)
     parent = job.folder / "checkpoints"
     published = checkpoints.save(parent, job.model, job.optimiser, progress)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,8 +94,17 @@ def build_tokenizer(recipe: Recipe, task: Task, examples: Sequence[Example]) -> 
     return load_tokenizer(find_backbone(recipe))
 
 
-def build_model(recipe: Recipe, task: Task, tokenizer: PreTrainedTokenizerBase) -> tuple[PreTrainedModel, list[str]]:
-    """Return the model in 32-bit floats, and notes on which weights are new. The seed decides fresh weights."""
+@dataclass(frozen=True)
+class Built:
+    """A model in 32-bit floats; `fresh` are the names of weights that are not from the backbone."""
+
+    model: PreTrainedModel
+    fresh: frozenset[str]
+    notes: list[str]
+
+
+def build_model(recipe: Recipe, task: Task, tokenizer: PreTrainedTokenizerBase) -> Built:
+    """Return the model of a recipe. The seed decides its fresh weights."""
     import torch
 
     torch.manual_seed(recipe.seed)
@@ -110,13 +120,14 @@ def build_model(recipe: Recipe, task: Task, tokenizer: PreTrainedTokenizerBase) 
     if recipe.starts_random:
         model = task.fresh(config)
         task.begin(model)
-        return model, ["all weights are random: no pretraining is used"]
+        fresh = frozenset(name for name, _ in model.named_parameters())
+        return Built(model, fresh, ["all weights are random: no pretraining is used"])
     options: dict[str, Any] = {"config": config, "dtype": torch.float32, "use_safetensors": True}
     model, info = task.load(folder, local_files_only=True, trust_remote_code=False, **options)
-    fresh = sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
-    if fresh:
+    new = sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
+    if new:
         task.begin(model)
-    return model, [f"new weights, not from the backbone: {', '.join(fresh)}"] if fresh else []
+    return Built(model, frozenset(new), [f"new weights, not from the backbone: {', '.join(new)}"] if new else [])
 
 
 def longest_input(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:

@@ -22,7 +22,7 @@ NO_DECAY = re.compile(r"(^|[._])(bias|norm|layernorm|layer_norm|rmsnorm|ln_\w+|n
 def build_optimiser(
     model: PreTrainedModel, groups: Sequence[Group], strategy: Strategy, training: Training
 ) -> torch.optim.AdamW:
-    """Return a fused AdamW that holds every parameter from the start.
+    """Return a fused AdamW that holds every parameter that ever learns from the start.
 
     A parameter that does not learn has no gradient and is left alone; adding it later would break resuming.
     """
@@ -33,7 +33,7 @@ def build_optimiser(
     for number, group in enumerate(groups):
         share = strategy.rate(groups, number)
         for decays in (True, False):
-            members = [parameters[name] for name in group.parameters if bool(NO_DECAY.search(name)) != decays]
+            members = [parameters[name] for name in group.learns if bool(NO_DECAY.search(name)) != decays]
             if members:
                 decay = training.weight_decay if decays else 0.0
                 tables.append({"params": members, "weight_decay": decay, "share": share})

@@ -106,9 +106,10 @@ class Recorder:
         groups = [{**group, "share": group["size"] / total} for group in event.groups]
         runs.set_columns(connection, self.run_id, trainable=event.trainable)
         names = [group["name"] for group in groups if group["trainable"]]
-        which = "every layer group" if len(names) == len(groups) else ", ".join(reversed(names))
-        words = f"learning from here on: {which} ({event.trainable / total:.1%} of the weights)"
-        self._note(connection, ts, event.step, "stage", words, data={"groups": groups})
+        which = "every layer group" if event.trainable == total else ", ".join(reversed(names))
+        until = f", {event.until}" if event.until else ""
+        words = f"learning from here on{until}: {which} ({event.trainable / total:.2%} of the weights)"
+        self._note(connection, ts, event.step, "stage", words, data={"groups": groups, "until": event.until})
 
     def _evaluated(self, connection: sqlite3.Connection, ts: float, event: Evaluated) -> None:
         rows = [(name, event.step, ts, value) for name, value in event.values.items()]

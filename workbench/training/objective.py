@@ -1,0 +1,21 @@
+"""What a batch of training is held to: the task's loss, and what the recipe adds to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from workbench.data.features import Feature
+
+if TYPE_CHECKING:
+    import torch
+
+    from workbench.training.job import Job
+
+
+def batch_loss(job: Job, features: Sequence[Feature]) -> torch.Tensor:
+    """Return the sum of the losses of a batch's items, in nats."""
+    task, device = job.data.task, job.accelerator.device
+    batch = {name: tensor.to(device) for name, tensor in task.collate(features, job.tokenizer).items()}
+    with job.accelerator.autocast():
+        return task.loss(job.model, batch, job.recipe.training.label_smoothing)
