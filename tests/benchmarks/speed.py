@@ -72,6 +72,7 @@ class Ours:
 
     def __init__(self, work: Path, options: argparse.Namespace) -> None:
         from workbench.training.checkpoints import Progress
+        from workbench.training.checkpoints import Progress
         from workbench.training.job import build
         from workbench.training.loop import set_learning
 
@@ -94,9 +95,8 @@ class Ours:
         )
         self.job = build(recipe, work, work / "cache")
         self.progress = Progress()
-        set_learning(
-            self.job, self.job.strategy.trainable(self.job.groups, self.job.moment(self.progress)), self.progress
-        )
+        learning = self.job.strategy.trainable(self.job.groups, self.job.moment(self.progress))
+        set_learning(self.job, learning, self.progress)
         epochs = range(int(options.epochs) + 1)
         self.windows = (window for epoch in epochs for window in self.job.windows(epoch))
 

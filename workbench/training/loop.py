@@ -183,16 +183,18 @@ def set_learning(job: Job, learning: frozenset[str], progress: Progress) -> Stag
     """Let the named layer groups learn and freeze everything else."""
     job.model.requires_grad_(False)
     parameters = dict(job.model.named_parameters())
-    rows = []
+    rows, total = [], 0
     for number, group in enumerate(job.groups):
         trainable = group.name in learning and group.learning > 0
         for name in group.learns if trainable else ():
             parameters[name].requires_grad_(True)
         rate = job.strategy.rate(job.groups, number) * job.recipe.training.learning_rate
-        row = {"name": group.name, "trainable": trainable, "rate": rate, "size": group.size}
-        rows.append(row | {"learning": group.learning if trainable else 0})
+        learned = group.learning if trainable else 0
+        row = {"name": group.name, "trainable": trainable, "rate": rate, "size": group.size, "learning": learned}
+        rows.append(row)
+        total += learned
     until = job.strategy.until(job.groups, job.moment(progress))
-    return Staged(progress.step, rows, sum(row["learning"] for row in rows), until)
+    return Staged(progress.step, rows, total, until)
 
 
 def evaluate(job: Job, progress: Progress) -> Iterator[Event]:
