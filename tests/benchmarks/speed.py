@@ -72,7 +72,6 @@ class Ours:
 
     def __init__(self, work: Path, options: argparse.Namespace) -> None:
         from workbench.training.checkpoints import Progress
-        from workbench.training.checkpoints import Progress
         from workbench.training.job import build
         from workbench.training.loop import set_learning
 
