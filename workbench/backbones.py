@@ -18,15 +18,24 @@ def find_backbone(recipe: Recipe) -> Path:
     A name that is no folder is a Hub id: from the cache where it is there, else fetched.
     """
     name = recipe.backbone.name
-    folder = Path(name) if name.startswith("/") else cached_snapshot(name, recipe.backbone.revision)
-    if folder is None:
-        folder = _fetch(name, recipe.backbone.revision)
-    if not folder.is_dir():
-        raise WorkbenchError("there is no such folder", where=f"backbone.name: {name}")
+    folder = find_model(name, recipe.backbone.revision, "backbone.name")
     card = describe_backbone(folder, name, folder.name, "")
     problem = why_unusable(card, recipe.task.name, recipe.strategy.name)
     if problem:
         raise WorkbenchError(problem, where=f"backbone.name: {name}", hint=_hint(card, problem, recipe))
+    return folder
+
+
+def find_model(name: str, revision: str | None, setting: str) -> Path:
+    """Return the folder of a model that `setting` names: a folder, or a Hub id.
+
+    Raise a WorkbenchError where it is missing.
+    """
+    folder = Path(name) if name.startswith("/") else cached_snapshot(name, revision)
+    if folder is None:
+        folder = _fetch(name, revision, setting)
+    if not folder.is_dir():
+        raise WorkbenchError("there is no such folder", where=f"{setting}: {name}")
     return folder
 
 
@@ -38,7 +47,7 @@ def _hint(card: BackboneCard, problem: str, recipe: Recipe) -> str:
     return f"Pick another backbone for {recipe.task.name}: the New screen shows which can do it."
 
 
-def _fetch(name: str, revision: str | None) -> Path:
+def _fetch(name: str, revision: str | None, setting: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
@@ -46,12 +55,12 @@ def _fetch(name: str, revision: str | None) -> Path:
         return Path(snapshot_download(name, revision=revision, allow_patterns=list(FILES), etag_timeout=10))
     except HFValidationError as error:
         raise WorkbenchError(
-            "neither a folder nor a Hub id", where=f"backbone.name: {name}", hint="Example: bert-base-uncased."
+            "neither a folder nor a Hub id", where=f"{setting}: {name}", hint="Example: bert-base-uncased."
         ) from error
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WorkbenchError(
             f"not in the local cache, and the Hub does not give it: {reason}",
-            where=f"backbone.name: {name}",
+            where=f"{setting}: {name}",
             hint="Copy the model to a folder on this box and name the folder, or pick a size: (architecture alone).",
         ) from error

@@ -16,6 +16,7 @@ from workbench.recipe import Recipe
 from workbench.training.publish import verify
 
 PREFIX = "run:"
+TEACHER = "strategy.teacher"
 KEPT = "backbone"
 """The folder of a run that holds the model it began with."""
 
@@ -77,6 +78,36 @@ def keep(home: Home, parent: Run, folder: Path) -> None:
 def begun_with(recipe: Recipe, folder: Path) -> Recipe:
     """Return the recipe of the run in `folder` with the model that it keeps in the place of `run:UID`."""
     return _named(recipe, str(folder / KEPT)) if recipe.backbone.name.startswith(PREFIX) else recipe
+
+
+def pin_teacher(store: Store, recipe: Recipe) -> Recipe:
+    """Return the recipe with the uid where it names a run as its teacher.
+
+    Raise a WorkbenchError where there is no such run.
+    """
+    name = getattr(recipe.strategy, "teacher", "")
+    if not name.startswith(PREFIX):
+        return recipe
+    run = runs.find(store, name.removeprefix(PREFIX))
+    if run is None:
+        raise WorkbenchError("there is no such run", where=f"{TEACHER}: {name}", hint="See them with: workbench ls")
+    strategy = recipe.strategy.model_copy(update={"teacher": f"{PREFIX}{run.uid}"})
+    return recipe.model_copy(update={"strategy": strategy})
+
+
+def kept_teacher(folder: Path, name: str) -> Path:
+    """Return the best model of the run that a recipe names as its teacher, kept in the run `folder` from its start."""
+    kept = folder / "teacher"
+    if kept.is_dir():
+        return kept
+    model = newest_model(folder.parent / name.removeprefix(PREFIX))
+    if model is None:
+        raise WorkbenchError("it has no model", where=f"{TEACHER}: {name}", hint="Wait for its first evaluation.")
+    beside = folder / ".teacher"
+    shutil.rmtree(beside, ignore_errors=True)
+    shutil.copytree(model, beside, copy_function=_link)
+    beside.rename(kept)
+    return kept
 
 
 def looked_up(recipe: Recipe, home: Home) -> Recipe:

@@ -59,7 +59,8 @@ class TaskCard:
     `max_length` is the recipe's where it says nothing, in tokens. `starter` names a set that ships for the task.
     `able_untrained` is whether a pretrained backbone can do it as it is: then it is evaluated before the first update.
     `per_token` is whether its metrics are means over tokens, which tell nothing beside those of another tokenizer.
-    `head` is whether it puts a head of its own on the backbone; `pretraining` whether it learns from raw text.
+    `head` is whether it puts a head of its own on the backbone; `pretraining` whether it learns from raw text;
+    `per_text` whether the model's output is one row of numbers for each text.
     """
 
     title: str
@@ -74,6 +75,7 @@ class TaskCard:
     per_token: bool = False
     head: bool = True
     pretraining: bool = False
+    per_text: bool = False
 
 
 @dataclass(frozen=True)

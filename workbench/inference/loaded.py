@@ -117,21 +117,32 @@ def load(run_folder: Path, *, base: bool = False) -> Loaded:
         raise WorkbenchError(
             "no model to ask yet: the first is saved at the first evaluation", hint="Wait, or pick another run."
         )
+    loaded = load_model(folder)
+    if not base:
+        return loaded
+    recipe = recipes.loads((run_folder / "recipe.toml").read_text(encoding="utf-8"), str(run_folder))
+    model = build_model(begun_with(recipe, run_folder), loaded.task, loaded.tokenizer).model
+    torch.nn.Module.to(model, loaded.model.device)
+    return replace(loaded, model=model.eval(), step=0)
+
+
+def load_model(folder: Path) -> Loaded:
+    """Load a published model folder."""
+    import torch
+
     described = json.loads((folder / "workbench.json").read_text(encoding="utf-8"))
     task = TASKS[described["task"]["name"]].from_description(described)
-    tokenizer = load_tokenizer(folder)
-    if base:
-        recipe = recipes.loads((run_folder / "recipe.toml").read_text(encoding="utf-8"), str(run_folder))
-        model = build_model(begun_with(recipe, run_folder), task, tokenizer).model
-    else:
-        options: dict[str, Any] = {"dtype": torch.float32, "use_safetensors": True, "trust_remote_code": False}
-        model, _ = task.load(folder, local_files_only=True, **options)
-    device = "cuda" if described["device"] == "cuda" and torch.cuda.is_available() else "cpu"
-    torch.nn.Module.to(model, device)
-    model.eval()
-    step = 0 if base else step_of(folder)
+    options: dict[str, Any] = {"dtype": torch.float32, "use_safetensors": True, "trust_remote_code": False}
+    model, _ = task.load(folder, local_files_only=True, **options)
+    torch.nn.Module.to(model, "cuda" if described["device"] == "cuda" and torch.cuda.is_available() else "cpu")
     return Loaded(
-        task, tokenizer, model, described["max_length"], step, described["threads"], described.get("columns", {})
+        task=task,
+        tokenizer=load_tokenizer(folder),
+        model=model.eval(),
+        max_length=described["max_length"],
+        step=described["step"],
+        threads=described["threads"],
+        columns=described.get("columns", {}),
     )
 
 

@@ -16,6 +16,8 @@ from workbench.recipe.explaining import explain
 from workbench.recipe.model import FIRST_WORDS, Recipe
 
 DEEPEST = 10
+MODELS = (("backbone", "name"), ("strategy", "teacher"))
+"""The settings that name a model: a folder, a Hub id or a run."""
 
 
 def parse(raw: Mapping[str, Any], where: str = "recipe") -> Recipe:
@@ -69,15 +71,17 @@ def anchor(raw: Mapping[str, Any], base: Path) -> dict[str, Any]:
     for table, key in FIRST_WORDS.items():
         if isinstance(anchored.get(table), str):
             anchored[table] = {key: anchored[table]}
-    data, backbone = anchored.get("data"), anchored.get("backbone")
+    data = anchored.get("data")
     if isinstance(data, dict):
         for key in ("train", "validation"):
             if isinstance(data.get(key), str):
                 data[key] = _anchored_source(data[key], base, f"data.{key}")
-    if isinstance(backbone, dict) and isinstance(backbone.get("name"), str):
-        name = backbone["name"]
-        if name.startswith((".", "/", "~")) or (":" not in name and os.path.isdir(base / name)):
-            backbone["name"] = _absolute(name, base, "backbone.name")
+    for table, key in MODELS:
+        name = anchored[table].get(key) if isinstance(anchored.get(table), dict) else None
+        if isinstance(name, str) and (
+            name.startswith((".", "/", "~")) or (":" not in name and os.path.isdir(base / name))
+        ):
+            anchored[table][key] = _absolute(name, base, f"{table}.{key}")
     return anchored
 
 

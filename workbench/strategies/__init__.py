@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from workbench.parts import StrategyOptions
 from workbench.strategies.bias import Bias
+from workbench.strategies.distil import Distil
 from workbench.strategies.full import Full
 from workbench.strategies.gradual import Gradual
 from workbench.strategies.head import Head
@@ -24,6 +25,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
     "bias": Bias,
     "norms": Norms,
     "scratch": Scratch,
+    "distil": Distil,
 }
 
 

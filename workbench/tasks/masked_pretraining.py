@@ -36,6 +36,7 @@ class Options(TaskOptions):
     text: str | None = Field(None, description=TEXT_HELP)
     share: float = Field(SHARE, gt=0, lt=1, description="Share of the tokens that are hidden in training")
     whole_words: bool = Field(False, description="Hide all tokens of a word, or none")
+    joined: bool = Field(True, description="Join texts to full rows; else each text begins a row of its own")
 
 
 @dataclass(frozen=True)
@@ -92,9 +93,9 @@ class MaskedPretraining(Task):
         tokenizer.save_pretrained(folder)
 
     def encode(self, tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], max_length: int) -> list[Feature]:
-        """Return the texts joined and cut to rows of `max_length` tokens, nothing hidden yet."""
+        """Return the texts, joined or each by itself, cut to rows of `max_length` tokens, nothing hidden yet."""
         texts = [example.fields["text"] for example in examples]
-        return blocks(tokenizer, texts, max_length, self.options.whole_words)
+        return blocks(tokenizer, texts, max_length, self.options.whole_words, self.options.joined)
 
     def vary(self, feature: Feature, draw: random.Random) -> Feature:
         """Return the row with tokens hidden as `draw` decides."""

@@ -6,6 +6,7 @@ import random
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from workbench.data.encoding import CHUNK, HALF_A_PAIR
@@ -73,27 +74,34 @@ def mask(
 
 
 def blocks(
-    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int, whole_words: bool
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
+    max_length: int,
+    whole_words: bool,
+    joined: bool = True,
 ) -> list[Feature]:
     """Return the texts as rows of `max_length` tokens: joined by the separator, cut, each between the special tokens.
 
-    The last row may be shorter. `example` is the text that a row begins in.
+    The last row may be shorter. `example` is the text that a row begins in. Unless `joined`, each text begins a row.
     """
     vocabulary, (first, last) = vocabulary_of(tokenizer), _ends(tokenizer)
-    divider = [] if tokenizer.sep_token_id is None else [tokenizer.sep_token_id]
+    divider = [] if tokenizer.sep_token_id is None or not joined else [tokenizer.sep_token_id]
+    room = max_length - len(first) - len(last)
     stream: list[int] = []
     words: list[int] = []
     starts: list[int] = []
+    cuts: list[int] = []
     for tokens, numbers in _tokens(tokenizer, texts):
         before = divider if stream and tokens else []
         starts.append(len(stream) + len(before))
         words += [NO_WORD] * len(before) + [number + starts[-1] for number in numbers]
         stream += [*before, *tokens]
-    room = max_length - len(first) - len(last)
+        cuts += range(starts[-1], len(stream), room) if not joined else ()
+    cuts = cuts or list(range(0, len(stream), room))
     rows = []
-    for start in range(0, len(stream), room):
-        ids = [*first, *stream[start : start + room], *last]
-        told = [NO_WORD] * len(first) + words[start : start + room] + [NO_WORD] * len(last)
+    for start, end in pairwise([*cuts, len(stream)]):
+        ids = [*first, *stream[start:end], *last]
+        told = [NO_WORD] * len(first) + words[start:end] + [NO_WORD] * len(last)
         info = {"vocabulary": vocabulary, "words": told if whole_words else None}
         rows.append(Feature(bisect_right(starts, start) - 1, ids, info=info))
     return rows

@@ -56,6 +56,7 @@ class MultiLabel(Task):
         },
         ("micro_f1", "macro_f1", "weighted_f1", "accuracy", "loss"),
         "micro_f1",
+        per_text=True,
         starter="emotions",
     )
     Options: ClassVar[type[TaskOptions]] = Options

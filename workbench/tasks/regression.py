@@ -51,6 +51,7 @@ class Regression(Task):
         },
         ("spearman", "pearson", "mae", "loss"),
         "spearman",
+        per_text=True,
         starter="similarity",
     )
     Options: ClassVar[type[TaskOptions]] = Options

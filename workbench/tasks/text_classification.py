@@ -49,6 +49,7 @@ class TextClassification(Task):
         ROLES,
         METRICS,
         "accuracy",
+        per_text=True,
         starter="sentiment",
     )
     Options: ClassVar[type[TaskOptions]] = Options
@@ -149,6 +150,7 @@ class Sentiment(TextClassification):
         ROLES,
         METRICS,
         "accuracy",
+        per_text=True,
         starter="sentiment",
     )
     Options = SentimentOptions

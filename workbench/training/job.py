@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from workbench.training.lesson import Lesson
+
 PACKAGES = ("torch", "transformers", "datasets", "accelerate", "tokenizers", "safetensors")
 
 
@@ -56,6 +58,7 @@ class Job:
     save_every: int
     max_length: int
     notes: list[str]
+    lesson: Lesson | None = None
 
     @property
     def eval_set(self) -> str:

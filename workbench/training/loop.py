@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from workbench.data.doctor import doubts
 from workbench.goals import goal_of
 from workbench.recipe import Recipe
+from workbench.strategies.distil import Distil
 from workbench.telemetry import describe_device
 from workbench.text import count
-from workbench.training import checkpoints
+from workbench.training import checkpoints, lesson
 from workbench.training.checkpoints import Progress
 from workbench.training.events import Evaluated, Event, Logged, Noted, Saved, Saving, Staged, Started
 from workbench.training.failpoints import failpoint
@@ -69,6 +70,8 @@ def train(recipe: Recipe, folder: Path, cache: Path, control: Control) -> Iterat
     broken: list[str] = []
     progress = checkpoints.restore(folder / "checkpoints", job.model, job.optimiser, broken) or Progress()
     yield _started(job, progress)
+    if isinstance(recipe.strategy, Distil.Options):
+        yield from lesson.learn(job)
     yield from _resumed(job, progress, broken)
     if progress.step == 0 and job.data.task.card.able_untrained and not recipe.starts_random:
         yield from evaluate(job, progress)
@@ -112,12 +115,12 @@ def update(job: Job, window: list[list[int]], progress: Progress) -> Update:
 
     training, accelerator = job.recipe.training, job.accelerator
     seed_update(job.recipe.seed, progress.step, accelerator)
-    batches = [[job.varied(number, progress.epoch) for number in numbers] for numbers in window]
-    items = max(1, sum(feature.items for features in batches for feature in features))
+    batches = [[(job.varied(number, progress.epoch), number) for number in numbers] for numbers in window]
+    items = max(1, sum(feature.items for rows in batches for feature, _ in rows))
     total = torch.zeros((), device=accelerator.device)
-    for features in batches:
-        if mine := share_of(features, accelerator):
-            loss = batch_loss(job, mine) / items
+    for rows in batches:
+        if mine := share_of(rows, accelerator):
+            loss = batch_loss(job, [feature for feature, _ in mine], [number for _, number in mine]) / items
             accelerator.backward(loss)
             total += loss.detach()
     add_up(accelerator, job.model.parameters(), total)
@@ -130,7 +133,7 @@ def update(job: Job, window: list[list[int]], progress: Progress) -> Update:
     job.optimiser.step()
     job.optimiser.zero_grad(set_to_none=True)
     failpoint("update.done")
-    return Update(progress.step + 1, total, norm, rate, sum(len(features) for features in batches))
+    return Update(progress.step + 1, total, norm, rate, sum(map(len, batches)))
 
 
 class Unread:

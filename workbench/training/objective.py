@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from workbench.training.job import Job
 
 
-def batch_loss(job: Job, features: Sequence[Feature]) -> torch.Tensor:
-    """Return the sum of the losses of a batch's items, in nats."""
+def batch_loss(job: Job, features: Sequence[Feature], numbers: Sequence[int]) -> torch.Tensor:
+    """Return the sum of the losses of a batch's items, in nats; `numbers` are those of the rows in training."""
     task, device = job.data.task, job.accelerator.device
     batch = {name: tensor.to(device) for name, tensor in task.collate(features, job.tokenizer).items()}
     with job.accelerator.autocast():
+        if job.lesson:
+            return job.lesson.loss(job, batch, features, numbers)
         return task.loss(job.model, batch, job.recipe.training.label_smoothing)
