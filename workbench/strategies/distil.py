@@ -26,6 +26,7 @@ class Distil(Full):
         "distil (learn from a larger model)", "a light student learns a larger model's answers, or its vectors"
     )
     Options = Options  # type: ignore[assignment]
+    taught = True
 
     @classmethod
     def why_not(cls, card: TaskCard) -> str:

@@ -38,7 +38,7 @@ def layer_groups(model: PreTrainedModel) -> list[Group]:
     The layers of an encoder-decoder are those of the encoder, then those of the decoder. What stands above the last
     layer (pooler, final norm, classifier) is the head; what stands above an encoder's last layer is of that layer.
     """
-    stacks = _layer_stacks(model)
+    stacks = layer_stacks(model)
     layers = {stack: [_layer_name(stacks, stack, number) for number in range(len(stacks[stack]))] for stack in stacks}
     names: dict[str, list[str]] = {"embeddings": []}
     names |= {layer: [] for listed in layers.values() for layer in listed}
@@ -86,7 +86,7 @@ def _layer_name(stacks: dict[str, nn.ModuleList], stack: str, number: int) -> st
     return f"{stack.split('.')[-2]} {number}"
 
 
-def _layer_stacks(model: PreTrainedModel) -> dict[str, nn.ModuleList]:
+def layer_stacks(model: PreTrainedModel) -> dict[str, nn.ModuleList]:
     """Return the lists of transformer layers, the lower first: of checkpointable layers, or else the longest list."""
     from torch import nn
     from transformers.modeling_layers import GradientCheckpointingLayer

@@ -24,6 +24,7 @@ class Head(Strategy):
         rate=1e-3,
     )
     Options = Options
+    reads_once = True
 
     @classmethod
     def why_not(cls, card: TaskCard) -> str:

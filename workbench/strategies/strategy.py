@@ -37,6 +37,11 @@ class Strategy(ABC):
 
     card: ClassVar[StrategyCard]
     Options: ClassVar[type[StrategyOptions]]
+    taught: ClassVar[bool] = False
+    """Whether a teacher tells what the rows of training are, before the first update."""
+
+    reads_once: ClassVar[bool] = False
+    """Whether nothing below the head ever learns: then the layers read each row once."""
 
     def __init__(self, options: Any, headed: bool = True) -> None:
         self.options = options

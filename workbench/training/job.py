@@ -23,6 +23,7 @@ from workbench.recipe import Recipe
 from workbench.strategies import Moment, Strategy, make_strategy
 from workbench.strategies.groups import Group, strategy_groups
 from workbench.tasks.answer import Answer
+from workbench.tasks.task import Task
 from workbench.training.checkpoints import Progress
 from workbench.training.model import build_model, build_tokenizer, load_tokenizer, longest_input
 from workbench.training.optimiser import build_optimiser
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from workbench.training.lesson import Lesson
+    from workbench.training.readings import Readings
 
 PACKAGES = ("torch", "transformers", "datasets", "accelerate", "tokenizers", "safetensors")
 
@@ -59,6 +61,7 @@ class Job:
     max_length: int
     notes: list[str]
     lesson: Lesson | None = None
+    readings: Readings | None = None
 
     @property
     def eval_set(self) -> str:
@@ -71,6 +74,11 @@ class Job:
     def main(self) -> bool:
         """Whether this is the process that writes, of those that train together."""
         return bool(self.accelerator.is_main_process)
+
+    @property
+    def varies(self) -> bool:
+        """Whether a row is another one in each epoch."""
+        return type(self.data.task).vary is not Task.vary
 
     def moment(self, progress: Progress) -> Moment:
         """Return where the run is, as its strategy sees it."""

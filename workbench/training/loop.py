@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING
 from workbench.data.doctor import doubts
 from workbench.goals import goal_of
 from workbench.recipe import Recipe
-from workbench.strategies.distil import Distil
 from workbench.telemetry import describe_device
 from workbench.text import count
-from workbench.training import checkpoints, lesson
+from workbench.training import checkpoints, lesson, readings
 from workbench.training.checkpoints import Progress
 from workbench.training.events import Evaluated, Event, Logged, Noted, Saved, Saving, Staged, Started
 from workbench.training.failpoints import failpoint
@@ -70,8 +69,10 @@ def train(recipe: Recipe, folder: Path, cache: Path, control: Control) -> Iterat
     broken: list[str] = []
     progress = checkpoints.restore(folder / "checkpoints", job.model, job.optimiser, broken) or Progress()
     yield _started(job, progress)
-    if isinstance(recipe.strategy, Distil.Options):
+    if job.strategy.taught:
         yield from lesson.learn(job)
+    if job.strategy.reads_once:
+        yield from readings.read(job)
     yield from _resumed(job, progress, broken)
     if progress.step == 0 and job.data.task.card.able_untrained and not recipe.starts_random:
         yield from evaluate(job, progress)

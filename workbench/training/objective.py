@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from workbench.data.features import Feature
@@ -17,7 +18,8 @@ def batch_loss(job: Job, features: Sequence[Feature], numbers: Sequence[int]) ->
     """Return the sum of the losses of a batch's items, in nats; `numbers` are those of the rows in training."""
     task, device = job.data.task, job.accelerator.device
     batch = {name: tensor.to(device) for name, tensor in task.collate(features, job.tokenizer).items()}
-    with job.accelerator.autocast():
+    replayed = job.readings.replayed(job, batch, numbers) if job.readings else nullcontext()
+    with replayed, job.accelerator.autocast():
         if job.lesson:
             return job.lesson.loss(job, batch, features, numbers)
         return task.loss(job.model, batch, job.recipe.training.label_smoothing)
