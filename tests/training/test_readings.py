@@ -77,6 +77,7 @@ def test_rows_without_room_are_read_anew(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_head_that_read_once_evaluates_like_the_whole_model(tmp_path: Path) -> None:
     rows = write_jsonl(tmp_path / "rows.jsonl", toy_rows(64))
     recipe = recipe_of(tiny_backbone(tmp_path / "bert"), rows, strategy="head", training={"epochs": 6})
+    (tmp_path / "run").mkdir()
     told = run_of(recipe, tmp_path / "run")
     losses = [event.values["train/loss"] for event in told.all(Logged)]
     assert losses[-1] < losses[0]
