@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from workbench.parts import StrategyCard, StrategyOptions
 from workbench.strategies.full import Full
 
 
 class Options(StrategyOptions):
     name: Literal["scratch"] = "scratch"
+    tokenizer: Literal["kept", "trained"] = Field("kept", description="The backbone's, or one trained on the rows")
+    vocabulary: int = Field(8000, ge=300, le=250_000, description="Tokens of a tokenizer that is trained")
 
 
 class Scratch(Full):

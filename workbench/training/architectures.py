@@ -18,6 +18,19 @@ def sized_config(family: str, size: Size, tokenizer: PreTrainedTokenizerBase) ->
     return FAMILIES[family](size, tokenizer)
 
 
+def fit_to(config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Give an architecture that has no weights yet the vocabulary and the special tokens of another tokenizer."""
+    config.vocab_size = len(tokenizer)
+    special = {**_ends(tokenizer), "cls_token_id": tokenizer.cls_token_id, "sep_token_id": tokenizer.sep_token_id}
+    for name, token in special.items():
+        if getattr(config, name, None) is not None:
+            setattr(config, name, token)
+    if config.is_encoder_decoder:
+        config.decoder_start_token_id = tokenizer.sep_token_id
+        if hasattr(config, "decoder_vocab_size"):
+            config.decoder_vocab_size = len(tokenizer)
+
+
 def _encoder(size: Size, tokenizer: PreTrainedTokenizerBase) -> PretrainedConfig:
     from transformers import BertConfig
 

@@ -25,7 +25,7 @@ from workbench.strategies.groups import Group, strategy_groups
 from workbench.tasks.answer import Answer
 from workbench.tasks.task import Task
 from workbench.training.checkpoints import Progress
-from workbench.training.model import build_model, build_tokenizer, load_tokenizer, longest_input
+from workbench.training.model import build_model, build_tokenizer, load_tokenizer, longest_input, trains_tokenizer
 from workbench.training.optimiser import build_optimiser
 
 if TYPE_CHECKING:
@@ -235,7 +235,7 @@ def _accelerator(recipe: Recipe) -> Accelerator:
 
 def _tokenizer(recipe: Recipe, folder: Path, data: Prepared) -> PreTrainedTokenizerBase:
     """Return the tokenizer; one trained on the texts is kept in the run folder, so that resuming has the same."""
-    if not recipe.backbone.name.startswith("size:"):
+    if not trains_tokenizer(recipe):
         return build_tokenizer(recipe, data.task, data.train)
     kept = folder / "tokenizer"
     if not (kept / "done").exists():

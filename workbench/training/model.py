@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from workbench.data.features import Example
 from workbench.errors import WorkbenchError
 from workbench.recipe import Recipe
 from workbench.tasks import Task
-from workbench.training.architectures import LONGEST, sized_config
+from workbench.training.architectures import LONGEST, fit_to, sized_config
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -33,7 +34,7 @@ SPECIAL = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """Load a tokenizer from a folder; one without a padding token pads with its end token."""
-    from transformers import AutoTokenizer
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     if not any(list(folder.glob(name)) for name in TOKENIZER_FILES):
         raise WorkbenchError(
@@ -41,12 +42,21 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
             where=str(folder),
             hint=f"Copy {', '.join(TOKENIZER_FILES[:2])} beside config.json.",
         )
-    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-        folder, local_files_only=True, trust_remote_code=False
-    )
+    # AutoTokenizer goes by the architecture beside it, even where the tokenizer was trained for these texts alone.
+    kind = PreTrainedTokenizerFast if _is_plain(folder) else AutoTokenizer
+    tokenizer: PreTrainedTokenizerBase = kind.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
+
+
+def _is_plain(folder: Path) -> bool:
+    """Return whether a tokenizer says that it is of no model's own class."""
+    try:
+        said = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return said.get("tokenizer_class") in ("PreTrainedTokenizerFast", "TokenizersBackend")
 
 
 def train_tokenizer(
@@ -86,12 +96,21 @@ def train_tokenizer(
 
 
 def build_tokenizer(recipe: Recipe, task: Task, examples: Sequence[Example]) -> PreTrainedTokenizerBase:
-    """Return the backbone's tokenizer, or for an architecture without weights one trained on the examples' texts."""
-    if recipe.backbone.name.startswith("size:"):
-        texts = (text for example in examples for text in task.texts(example))
-        types, starts = task.card.family == "encoder", task.card.family != "encoder-decoder"
-        return train_tokenizer(texts, size_of(recipe).vocabulary, cased=task.cased, types=types, starts=starts)
-    return load_tokenizer(find_backbone(recipe))
+    """Return the backbone's tokenizer, or one trained on the examples' texts where the recipe wants or needs that."""
+    if not trains_tokenizer(recipe):
+        return load_tokenizer(find_backbone(recipe))
+    sized = recipe.backbone.name.startswith("size:")
+    texts = (text for example in examples for text in task.texts(example))
+    types, starts = task.card.family == "encoder", task.card.family != "encoder-decoder"
+    if not sized:
+        types = types and getattr(_config_of(find_backbone(recipe)), "type_vocab_size", 0) > 1
+    vocabulary = size_of(recipe).vocabulary if sized else recipe.strategy.vocabulary  # type: ignore[attr-defined]
+    return train_tokenizer(texts, vocabulary, cased=task.cased, types=types, starts=starts)
+
+
+def trains_tokenizer(recipe: Recipe) -> bool:
+    """Return whether a tokenizer is trained on the rows: for an architecture without weights, or as the recipe says."""
+    return recipe.backbone.name.startswith("size:") or getattr(recipe.strategy, "tokenizer", "kept") == "trained"
 
 
 @dataclass(frozen=True)
@@ -111,10 +130,10 @@ def build_model(recipe: Recipe, task: Task, tokenizer: PreTrainedTokenizerBase) 
     if recipe.backbone.name.startswith("size:"):
         config = sized_config(task.card.family, size_of(recipe), tokenizer)
     else:
-        from transformers import AutoConfig
-
         folder = find_backbone(recipe)
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        config = _config_of(folder)
+        if trains_tokenizer(recipe):
+            fit_to(config, tokenizer)
     task.configure(config, tokenizer)
     _set_dropout(config, recipe.training.dropout)
     if recipe.starts_random:
@@ -128,6 +147,13 @@ def build_model(recipe: Recipe, task: Task, tokenizer: PreTrainedTokenizerBase) 
     if new:
         task.begin(model)
     return Built(model, frozenset(new), [f"new weights, not from the backbone: {', '.join(new)}"] if new else [])
+
+
+def _config_of(folder: Path) -> PretrainedConfig:
+    from transformers import AutoConfig
+
+    config: PretrainedConfig = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    return config
 
 
 def longest_input(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
