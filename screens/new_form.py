@@ -194,13 +194,13 @@ def first_draft(latest: Recipe | None, cards: Sequence[BackboneCard]) -> Draft:
 
 
 def offered(cards: Sequence[BackboneCard]) -> str:
-    """Return the backbone to begin with: the smallest ready one on this box, else the tiny one without weights."""
+    """Return the backbone to begin with: the smallest ready one on this box, else the one that ships."""
     ready = [
         card for card in cards
         if card.where in ("cached", "folder") and card.architecture in READY and card.parameters and not card.problem
     ]  # fmt: skip
     small = [card for card in ready if (card.parameters or 0) <= _LARGEST_OFFERED]
-    return min(small, key=lambda card: card.parameters or 0).name if small else "size:tiny"
+    return min(small, key=lambda card: card.parameters or 0).name if small else "starter:tiny"
 
 
 def find(draft: Draft, path: str) -> Field:

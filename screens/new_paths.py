@@ -98,6 +98,6 @@ def backbone_problem(typed: str, task: str, strategy: str) -> str:
             return why_unusable(describe_backbone(folder, text, folder.name, "folder"), task, strategy)
     except (OSError, RuntimeError, ValueError) as error:
         return str(error)
-    if text.startswith(("size:", "run:")) or _HUB_ID.fullmatch(text):
+    if text.startswith(("size:", "run:", "starter:")) or _HUB_ID.fullmatch(text):
         return ""
     return "neither a folder nor a Hub id such as google-bert/bert-base-uncased"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from workbench.catalog import BackboneCard, cached_snapshot, describe_backbone, why_unusable
+from workbench.catalog import STARTER, STARTER_FOLDER, BackboneCard, cached_snapshot, describe_backbone, why_unusable
 from workbench.errors import WorkbenchError
 from workbench.recipe import Recipe
 
@@ -31,7 +31,10 @@ def find_model(name: str, revision: str | None, setting: str) -> Path:
 
     Raise a WorkbenchError where it is missing.
     """
-    folder = Path(name) if name.startswith("/") else cached_snapshot(name, revision)
+    if name.startswith(STARTER):
+        folder: Path | None = STARTER_FOLDER / Path(name.removeprefix(STARTER)).name
+    else:
+        folder = Path(name) if name.startswith("/") else cached_snapshot(name, revision)
     if folder is None:
         folder = _fetch(name, revision, setting)
     if not folder.is_dir():

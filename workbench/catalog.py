@@ -59,9 +59,9 @@ SIZES: dict[str, Size] = {
     "small": Size(layers=4, hidden=512, heads=8),
 }
 
-STARTERS = tuple(
-    sorted(folder.name for folder in (Path(__file__).parent / "starter").glob("*") if any(folder.glob("train.*")))
-)
+STARTER_FOLDER = Path(__file__).parent / "starter"
+STARTER = "starter:"
+STARTERS = tuple(sorted(folder.name for folder in STARTER_FOLDER.glob("*") if any(folder.glob("train.*"))))
 """The data sets that ship with the workbench."""
 
 
@@ -91,13 +91,14 @@ def why_unusable(card: BackboneCard, task: str, strategy: str) -> str:
 
 def backbones(folders: tuple[Path, ...] = (), home: Home | None = None) -> list[BackboneCard]:
     """Return the backbones on this box: the Hub's cache and model folders below `folders`, the best models of the
-    newest runs of `home`, then sizes without weights."""
+    newest runs of `home`, then what ships with the workbench, and sizes without weights."""
     found = [*_cached(), *(card for folder in folders for card in _below(folder))]
     sizes = [
         BackboneCard(f"size:{name}", f"{name}, no weights", "bert", size.parameters, None, "made here")
         for name, size in SIZES.items()
     ]
-    return [*sorted(found, key=lambda card: card.title.lower()), *(_of_runs(home) if home else ()), *sizes]
+    ordered = sorted(found, key=lambda card: card.title.lower())
+    return [*ordered, *(_of_runs(home) if home else ()), *_shipped(), *sizes]
 
 
 def describe_backbone(folder: Path, name: str, title: str, where: str) -> BackboneCard:
@@ -159,6 +160,13 @@ def _of_runs(home: Home) -> Iterator[BackboneCard]:
     models = ((run, newest_model(home.run_folder(run.uid))) for run in listed)
     for run, folder in islice(((run, folder) for run, folder in models if folder is not None), RUNS_OFFERED):
         yield describe_backbone(folder, f"run:{run.uid}", f"#{run.id} {run.name} · best model", "run")
+
+
+def _shipped() -> Iterator[BackboneCard]:
+    for folder in sorted(STARTER_FOLDER.glob("*")):
+        if (folder / "config.json").exists():
+            name = f"{STARTER}{folder.name}"
+            yield describe_backbone(folder, name, name, "ships with this")
 
 
 def _below(folder: Path) -> Iterator[BackboneCard]:

@@ -6,10 +6,9 @@ import json
 import re
 from pathlib import Path
 
-from workbench.catalog import STARTERS
+from workbench.catalog import STARTER_FOLDER, STARTERS
 from workbench.errors import WorkbenchError
 
-STARTER_FOLDER = Path(__file__).parent.parent / "starter"
 FORMATS = {
     "csv": "csv", "tsv": "tsv", "jsonl": "jsonl", "ndjson": "jsonl", "json": "json", "parquet": "parquet",
     "arrow": "arrow", "txt": "text", "text": "text", "conll": "conll", "iob": "conll", "bio": "conll",
