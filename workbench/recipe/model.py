@@ -39,9 +39,7 @@ class Data(Part):
 
 
 class Backbone(Part):
-    name: str = Field(
-        min_length=1, description="A folder, a Hub id, run:RUN, starter:tiny, or size:NAME without weights"
-    )
+    name: str = Field(min_length=1, description="A folder, a Hub id, run:RUN, starter:tiny, or size:NAME")
     revision: str | None = Field(None, description="Branch, tag or commit of a Hub id")
 
 
