@@ -38,7 +38,7 @@ def layer_groups(model: PreTrainedModel) -> list[Group]:
     The layers of an encoder-decoder are those of the encoder, then those of the decoder. What stands above the last
     layer (pooler, final norm, classifier) is the head; what stands above an encoder's last layer is of that layer.
     """
-    stacks = _layer_stacks(model)
+    stacks = layer_stacks(model)
     layers = {stack: [_layer_name(stacks, stack, number) for number in range(len(stacks[stack]))] for stack in stacks}
     names: dict[str, list[str]] = {"embeddings": []}
     names |= {layer: [] for listed in layers.values() for layer in listed}
@@ -62,13 +62,13 @@ def layer_groups(model: PreTrainedModel) -> list[Group]:
 def strategy_groups(model: PreTrainedModel, strategy: Strategy, fresh: frozenset[str] = frozenset()) -> list[Group]:
     """Return the groups with what a strategy lets learn of each: `fresh` weights in any case.
 
-    Raise a WorkbenchError where nothing would learn.
+    These are named as before the strategy adapted the model. Raise a WorkbenchError where nothing would learn.
     """
     sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
     groups = []
     for group in layer_groups(model):
-        wanted = {*strategy.learns(model, group), *fresh}
-        learns = tuple(name for name in group.parameters if name in wanted)
+        wanted = strategy.learns(model, group)
+        learns = tuple(name for name in group.parameters if name in wanted or _plain_name(name) in fresh)
         groups.append(replace(group, learns=learns, learning=sum(sizes[name] for name in learns)))
     if not any(group.learns for group in groups):
         raise WorkbenchError(
@@ -79,6 +79,11 @@ def strategy_groups(model: PreTrainedModel, strategy: Strategy, fresh: frozenset
     return groups
 
 
+def _plain_name(name: str) -> str:
+    """Return what a tensor is called without the adapter that stands around its layer."""
+    return name.replace(".base_layer.", ".")
+
+
 def _layer_name(stacks: dict[str, nn.ModuleList], stack: str, number: int) -> str:
     """Return what a layer is called: layer 3, or encoder 3 and decoder 3 where there are two stacks."""
     if len(stacks) == 1:
@@ -86,7 +91,7 @@ def _layer_name(stacks: dict[str, nn.ModuleList], stack: str, number: int) -> st
     return f"{stack.split('.')[-2]} {number}"
 
 
-def _layer_stacks(model: PreTrainedModel) -> dict[str, nn.ModuleList]:
+def layer_stacks(model: PreTrainedModel) -> dict[str, nn.ModuleList]:
     """Return the lists of transformer layers, the lower first: of checkpointable layers, or else the longest list."""
     from torch import nn
     from transformers.modeling_layers import GradientCheckpointingLayer
