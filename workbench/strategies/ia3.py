@@ -31,7 +31,9 @@ KEYS_AND_VALUES = frozenset(
 class Options(StrategyOptions):
     name: Literal["ia3"] = "ia3"
     targets: str | None = Field(
-        None, description="Endings of layer names, as key,value; none is keys, values and the feed-forward's second"
+        None,
+        min_length=1,
+        description="Endings of layer names, as key,value; none is keys, values and the feed-forward's second",
     )
 
 
@@ -52,14 +54,7 @@ class Ia3(Strategy):
         if self.options.targets:
             targets = choose_targets(model, self.options.targets)
         else:
-            attention = [name for name in linear_layers(model) if name.rpartition(".")[2] in KEYS_AND_VALUES]
-            targets = [*attention, *seconds]
-        if not targets:
-            raise WorkbenchError(
-                f"which layers of this {model.config.model_type} make keys and values is not known",
-                where="strategy.name: ia3",
-                hint="Name them with strategy.targets, or pick another strategy.",
-            )
+            targets = [*_attention_layers(model), *seconds]
         feedforward = [name for name in targets if name in seconds]
         insert(model, IA3Config(target_modules=targets, feedforward_modules=feedforward))
 
@@ -76,6 +71,18 @@ class Ia3(Strategy):
         """Let the model be the plain one with the scales merged into its weights."""
         with merged(model):
             yield
+
+
+def _attention_layers(model: PreTrainedModel) -> list[str]:
+    """Return the names of the layers that make keys and values; raise a WorkbenchError where they are not known."""
+    names = [name for name in linear_layers(model) if name.rpartition(".")[2] in KEYS_AND_VALUES]
+    if not names:
+        raise WorkbenchError(
+            f"which layers of this {model.config.model_type} make keys and values is not known",
+            where="strategy.name: ia3",
+            hint="Name them with strategy.targets, or pick another strategy.",
+        )
+    return names
 
 
 def _second_layers(model: PreTrainedModel) -> list[str]:

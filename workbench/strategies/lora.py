@@ -30,7 +30,9 @@ class Options(StrategyOptions):
     alpha: float = Field(16.0, gt=0, description="Weight of the adapters: alpha / rank, for rslora alpha / √rank")
     dropout: float = Field(0.0, ge=0, lt=1, description="Dropout of what the adapters read; none for pissa")
     targets: str | None = Field(
-        None, description="Endings of layer names, as query,value; none is every linear layer of the transformer layers"
+        None,
+        min_length=1,
+        description="Endings of layer names, as query,value; none is every linear layer of the transformer layers",
     )
 
     @model_validator(mode="after")

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 NO_DECAY = re.compile(
-    r"(^|[._])(bias|norm|layernorm|layer_norm|rmsnorm|ln_\w+|norm\d*|ia3_l|lora_magnitude_vector)([._]|$)", re.IGNORECASE
+    r"(^|[._])(bias|norm|layernorm|layer_norm|rmsnorm|ln_\w+|norm\d*|ia3_l|lora_magnitude_vector)([._]|$)",
+    re.IGNORECASE,
 )
 """Biases and norms are not pulled to zero, as in transformers' Trainer, nor the scales of adapters: they begin at 1."""
 
