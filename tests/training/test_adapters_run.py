@@ -22,6 +22,7 @@ PAIRS = [{"text": text, "pair": f"so {text}", "score": number % 5} for number, t
 TAGGED = [
     {"tokens": text.split(), "tags": ["B-X" if word == "good" else "O" for word in text.split()]} for text in TEXTS
 ]
+SEVERAL = [{"text": text, "labels": ["a", "b"][: number % 3]} for number, text in enumerate(TEXTS)]
 QUESTIONS = [
     {"question": "what?", "context": text, "answers": {"text": ["good"], "answer_start": [text.index("good")]}}
     for text in TEXTS
@@ -29,7 +30,7 @@ QUESTIONS = [
 RUNS: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "sentiment": ("bert", toy_rows(24)),
     "text-classification": ("deberta-v2", toy_rows(24)),
-    "multi-label": ("distilbert", [{"text": text, "labels": ["a", "b"][: number % 3]} for number, text in enumerate(TEXTS)]),
+    "multi-label": ("distilbert", SEVERAL),
     "regression": ("modernbert", [{"text": text, "score": number % 7} for number, text in enumerate(TEXTS)]),
     "named-entities": ("mpnet", TAGGED),
     "question-answering": ("albert", QUESTIONS),

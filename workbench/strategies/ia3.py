@@ -33,7 +33,7 @@ class Options(StrategyOptions):
     targets: str | None = Field(
         None,
         min_length=1,
-        description="Endings of layer names, as key,value; none is keys, values and the feed-forward's second",
+        description="Endings of layer names; none is keys, values and second feed-forward layers",
     )
 
 

@@ -32,7 +32,7 @@ class Options(StrategyOptions):
     targets: str | None = Field(
         None,
         min_length=1,
-        description="Endings of layer names, as query,value; none is every linear layer of the transformer layers",
+        description="Endings of layer names, as query,value; none is every linear one",
     )
 
     @model_validator(mode="after")

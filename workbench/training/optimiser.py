@@ -19,7 +19,7 @@ NO_DECAY = re.compile(
     r"(^|[._])(bias|norm|layernorm|layer_norm|rmsnorm|ln_\w+|norm\d*|ia3_l|lora_magnitude_vector)([._]|$)",
     re.IGNORECASE,
 )
-"""Biases and norms are not pulled to zero, as in transformers' Trainer, nor the scales of adapters: they begin at 1."""
+"""Biases and norms are not pulled to zero, as in transformers' Trainer, nor are the scales that adapters learn."""
 
 
 def build_optimiser(
