@@ -235,7 +235,55 @@ def test_what_a_backbone_lacks_learns_below_its_adapter() -> None:
     assert not any("base_layer" in name for name in groups["layer 0"].learns)
 
 
-def test_pissa_with_dropout_is_refused() -> None:
-    strategy = {"name": "lora", "variant": "pissa", "dropout": 0.1}
-    with pytest.raises(WorkbenchError, match="pissa takes none"):
-        parse({"task": "sentiment", "data": "x.csv", "backbone": "x", "strategy": strategy})
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"variant": "pissa", "dropout": 0.1}, "pissa takes none"),
+        ({"variant": "pissa", "quantized": True}, "pissa needs whole weights"),
+        ({"variant": "dora", "quantized": True}, "dora needs whole weights"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(WorkbenchError, match=words):
+        parse({"task": "sentiment", "data": "x.csv", "backbone": "x", "strategy": {"name": "lora", **options}})
+
+
+def test_quantized_weights_say_what_they_need() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine may have all that is needed")
+    with pytest.raises(WorkbenchError, match="an NVIDIA GPU that torch can use") as refused:
+        strategy_of({"name": "lora", "quantized": True}).adapt(tiny_model("bert"))
+    assert "[quant]" in str(refused.value.hint)
+
+
+@pytest.mark.parametrize("kind", ["bert", "llama", "bart"])
+def test_beside_quantized_weights_adapters_learn_and_are_published(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a processor, which can compute with such weights too where there is the library."""
+    import torch
+    import transformers
+
+    pytest.importorskip("bitsandbytes")
+    monkeypatch.setattr("workbench.strategies.lora.device_for_quantized", lambda: torch.device("cpu"))
+    model, strategy = adapted(kind, {"name": "lora", "quantized": True})
+    # The library repacks weights on a processor that evaluates, which these small ones do not allow.
+    model.train()
+    held = [name for name, tensor in model.named_parameters() if tensor.dtype is torch.uint8]
+    assert held
+    assert all(name.endswith(".base_layer.weight") for name in held)
+    said, before = asked(model, kind), copied(model)
+    with strategy.published(model):
+        merged = asked(model, kind)
+        model.save_pretrained(tmp_path)
+    assert (merged - said).abs().max() < 0.05 * said.abs().max()
+    assert same(copied(model), before)
+    loaded = getattr(transformers, auto_of(kind)).from_pretrained(tmp_path).eval()
+    assert asked(loaded, kind).equal(merged)
+    learns = {name for group in strategy_groups(model, strategy) for name in group.learns}
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name in learns)
+    logits_of(model, kind).log_softmax(-1)[..., 0].sum().backward()
+    assert {name for name, parameter in model.named_parameters() if parameter.grad is not None} == learns

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from workbench.errors import WorkbenchError
 from workbench.strategies.groups import Group, layer_stacks
+from workbench.strategies.quantized import is_quantized, merge_quantized
 
 if TYPE_CHECKING:
     from peft import PeftConfig
@@ -70,6 +71,7 @@ def insert(model: PreTrainedModel, config: PeftConfig) -> None:
         inject_adapter_in_model(config, model)
     # The mark of a model that has adapters: a published one has none.
     del model.peft_config
+    model.train(model.training)
 
 
 def adapter_tensors(group: Group, headed: bool) -> tuple[str, ...]:
@@ -84,7 +86,7 @@ def merged(model: PreTrainedModel) -> Iterator[None]:
     """Let the model be a plain one for a while: each adapter merged into its layer, which stands in its own place.
 
     Afterwards all is as before to the bit, for the weights are put back and not computed. Needs memory for a second
-    copy of the layers that have adapters.
+    copy of the layers that have adapters, whole where they are quantized.
     """
     import torch
     from peft.tuners.tuners_utils import BaseTunerLayer
@@ -108,6 +110,8 @@ def merged(model: PreTrainedModel) -> Iterator[None]:
 def _merge(adapter: BaseTunerLayer) -> nn.Module:
     """Return the layer below an adapter, with new weights that do the same as both."""
     base: nn.Module = adapter.get_base_layer()
+    if is_quantized(base):
+        return merge_quantized(adapter)
     for parameter in base.parameters():
         parameter.data = parameter.data.clone()
     adapter.merge()

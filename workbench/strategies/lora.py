@@ -1,6 +1,7 @@
 """LoRA: low-rank matrices beside the frozen weights of every layer learn, and the head (Hu et al. 2021).
 
-Its kin differ in scale, start or form: rsLoRA (Kalajdzievski 2023), PiSSA (Meng et al. 2024), DoRA (Liu et al. 2024).
+Its kin differ in scale, start or form: rsLoRA (Kalajdzievski 2023), PiSSA (Meng et al. 2024), DoRA (Liu et al. 2024);
+QLoRA in how the frozen weights are held.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pydantic import Field, model_validator
 
 from workbench.parts import StrategyCard, StrategyOptions
 from workbench.strategies.adapters import adapter_tensors, choose_targets, insert, linear_layers, merged
+from workbench.strategies.quantized import device_for_quantized, quantize
 from workbench.strategies.strategy import Moment, Strategy, every_group
 
 if TYPE_CHECKING:
@@ -35,10 +37,14 @@ class Options(StrategyOptions):
         description="Endings of layer names, as query,value; none is every linear one",
     )
 
+    quantized: bool = Field(False, description="Frozen weights in 4 bits (QLoRA): for an NVIDIA GPU, extra quant")
+
     @model_validator(mode="after")
     def _check_variant(self) -> Self:
         if self.variant == "pissa" and self.dropout:
             raise ValueError("strategy.dropout\x00pissa takes none: it would drop main parts of the weights")
+        if self.quantized and self.variant not in ("lora", "rslora"):
+            raise ValueError(f"strategy.quantized\x00{self.variant} needs whole weights; lora and rslora do not")
         return self
 
 
@@ -57,6 +63,8 @@ class Lora(Strategy):
 
         options = self.options
         targets = choose_targets(model, options.targets) if options.targets else list(linear_layers(model))
+        if options.quantized:
+            quantize(model, targets, device_for_quantized())
         config = LoraConfig(
             target_modules=targets,
             r=options.rank,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-PACKAGES = ("torch", "transformers", "datasets", "accelerate", "tokenizers", "safetensors")
+PACKAGES = ("torch", "transformers", "datasets", "accelerate", "peft", "tokenizers", "safetensors")
 
 
 @dataclass
