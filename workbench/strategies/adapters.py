@@ -9,7 +9,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workbench.errors import WorkbenchError
 from workbench.strategies.groups import Group, layer_stacks
@@ -17,7 +17,6 @@ from workbench.strategies.quantized import is_quantized, merge_quantized
 
 if TYPE_CHECKING:
     from peft import PeftConfig
-    from peft.tuners.tuners_utils import BaseTunerLayer
     from torch import nn
     from transformers import PreTrainedModel
 
@@ -91,7 +90,9 @@ def merged(model: PreTrainedModel) -> Iterator[None]:
     import torch
     from peft.tuners.tuners_utils import BaseTunerLayer
 
-    adapters = {name: module for name, module in model.named_modules() if isinstance(module, BaseTunerLayer)}
+    adapters: dict[str, Any] = {
+        name: module for name, module in model.named_modules() if isinstance(module, BaseTunerLayer)
+    }
     kept = [(each, each.data) for adapter in adapters.values() for each in adapter.get_base_layer().parameters()]
     try:
         with torch.no_grad():
@@ -107,7 +108,7 @@ def merged(model: PreTrainedModel) -> Iterator[None]:
             adapter.train(model.training)
 
 
-def _merge(adapter: BaseTunerLayer) -> nn.Module:
+def _merge(adapter: Any) -> nn.Module:
     """Return the layer below an adapter, with new weights that do the same as both."""
     base: nn.Module = adapter.get_base_layer()
     if is_quantized(base):

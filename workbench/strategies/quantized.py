@@ -14,7 +14,6 @@ from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
     import torch
-    from peft.tuners.tuners_utils import BaseTunerLayer
     from torch import nn
     from transformers import PreTrainedModel
 
@@ -67,7 +66,7 @@ def is_quantized(layer: nn.Module) -> bool:
     return type(layer).__name__ == "Linear4bit"
 
 
-def merge_quantized(adapter: BaseTunerLayer) -> nn.Module:
+def merge_quantized(adapter: Any) -> nn.Module:
     """Return a plain layer with the 4-bit weights below an adapter in 32-bit floats, and the adapter merged in."""
     from peft.utils.integrations import dequantize_module_weight
     from torch import nn
