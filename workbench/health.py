@@ -18,7 +18,14 @@ from workbench.catalog import hub_cache
 from workbench.paths import Home
 from workbench.text import size
 
-FLOORS = {"torch": (2, 10), "transformers": (5, 3), "datasets": (5, 2), "accelerate": (1, 15), "safetensors": (0, 8)}
+FLOORS = {
+    "torch": (2, 10),
+    "transformers": (5, 3),
+    "datasets": (5, 2),
+    "accelerate": (1, 15),
+    "peft": (0, 21),
+    "safetensors": (0, 8),
+}
 """The oldest versions without a known security hole or a changed interface."""
 
 NETWORK_FILE_SYSTEMS = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "fuse.sshfs", "9p", "afs")

@@ -60,6 +60,14 @@ def in_head(groups: list[str], number: int) -> bool:
 
 
 NORM = re.compile(r"norm|ln_|layer_norm", re.IGNORECASE)
+ADAPTER = re.compile(r"\.(lora_A|lora_B|lora_magnitude_vector|ia3_l)\.")
+
+
+def adapted(name: str, groups: list[str], number: int, _step: int) -> bool:
+    """Say that the head learns, and what adapters add to the layers."""
+    return in_head(groups, number) or bool(ADAPTER.search(name))
+
+
 CASES: dict[str, Case] = {
     "full": Case({"name": "full"}, lambda *_: True),
     "scratch": Case({"name": "scratch"}, lambda *_: True),
@@ -73,6 +81,10 @@ CASES: dict[str, Case] = {
     "norms": Case(
         {"name": "norms"}, lambda name, groups, number, _step: in_head(groups, number) or bool(NORM.search(name))
     ),
+    "lora": Case({"name": "lora"}, adapted),
+    "dora": Case({"name": "lora", "variant": "dora"}, adapted),
+    "pissa": Case({"name": "lora", "variant": "pissa"}, adapted),
+    "ia3": Case({"name": "ia3"}, adapted),
     "gradual": Case(
         {"name": "gradual", "unfrozen_by": 0.5},
         lambda _name, groups, number, step: opened(groups, number, step * (len(groups) - 1) // 3),

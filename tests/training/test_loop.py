@@ -160,7 +160,17 @@ def test_a_stop_before_the_first_evaluation_changes_nothing_of_what_follows(
     assert second.events[-1] == straight.events[-1]
 
 
-@pytest.mark.parametrize("strategy", ["full", {"name": "gradual", "unfrozen_by": 0.5}])
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        "full",
+        {"name": "gradual", "unfrozen_by": 0.5},
+        {"name": "lora", "dropout": 0.2},
+        {"name": "lora", "variant": "dora"},
+        {"name": "lora", "variant": "pissa"},
+        "ia3",
+    ],
+)
 def test_a_stopped_run_goes_on_as_if_it_had_not_been(
     backbone: Path, tmp_path: Path, strategy: str | dict[str, object]
 ) -> None:

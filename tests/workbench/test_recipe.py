@@ -124,7 +124,7 @@ def tomllib_text(values: dict[str, Any]) -> str:
         ({"training": {"epochs": -1}}, ["training.epochs", "-1", "greater than 0"]),
         ({"training": {"schedule": "steep"}}, ["training.schedule", "'steep'", "'linear', 'cosine' or 'constant'"]),
         ({"training": 5}, ["training", "5"]),
-        ({"strategy": "lora"}, ["strategy.name", "'lora'", "full, gradual, scratch"]),
+        ({"strategy": "prompts"}, ["strategy.name", "'prompts'", "full, gradual, scratch"]),
         ({"strategy": {}}, ["strategy.name", "full, gradual, scratch"]),
         ({"strategy": 5}, ["strategy"]),
         ({"backbone": "size:huge"}, ["backbone.name", "'huge'", "tiny, mini, small"]),

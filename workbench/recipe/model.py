@@ -48,7 +48,10 @@ class Training(Part):
     batch_size: int = Field(16, ge=1, le=65_536, description="Examples a forward pass")
     accumulation: int = Field(1, ge=1, le=4096, description="Batches added up before each update")
     learning_rate: float = Field(
-        PRETRAINED_RATE, gt=0, le=1, description="Peak rate; by default 5e-5, random weights 5e-4, few weights 1e-3"
+        PRETRAINED_RATE,
+        gt=0,
+        le=1,
+        description="Peak rate; by default 5e-5, random weights 5e-4, few weights up to 3e-3",
     )
     schedule: Literal["linear", "cosine", "constant"] = Field("linear", description="How the rate falls after warm-up")
     warmup: float = Field(0.06, ge=0, lt=1, description="Share of the updates over which the rate rises")

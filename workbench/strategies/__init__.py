@@ -8,7 +8,9 @@ from workbench.strategies.distil import Distil
 from workbench.strategies.full import Full
 from workbench.strategies.gradual import Gradual
 from workbench.strategies.head import Head
+from workbench.strategies.ia3 import Ia3
 from workbench.strategies.layer_decay import LayerDecay
+from workbench.strategies.lora import Lora
 from workbench.strategies.norms import Norms
 from workbench.strategies.scratch import Scratch
 from workbench.strategies.strategy import Moment, Strategy
@@ -24,6 +26,8 @@ STRATEGIES: dict[str, type[Strategy]] = {
     "head": Head,
     "bias": Bias,
     "norms": Norms,
+    "lora": Lora,
+    "ia3": Ia3,
     "scratch": Scratch,
     "distil": Distil,
 }

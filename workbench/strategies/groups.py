@@ -62,13 +62,13 @@ def layer_groups(model: PreTrainedModel) -> list[Group]:
 def strategy_groups(model: PreTrainedModel, strategy: Strategy, fresh: frozenset[str] = frozenset()) -> list[Group]:
     """Return the groups with what a strategy lets learn of each: `fresh` weights in any case.
 
-    Raise a WorkbenchError where nothing would learn.
+    These are named as before the strategy adapted the model. Raise a WorkbenchError where nothing would learn.
     """
     sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
     groups = []
     for group in layer_groups(model):
-        wanted = {*strategy.learns(model, group), *fresh}
-        learns = tuple(name for name in group.parameters if name in wanted)
+        wanted = strategy.learns(model, group)
+        learns = tuple(name for name in group.parameters if name in wanted or _plain_name(name) in fresh)
         groups.append(replace(group, learns=learns, learning=sum(sizes[name] for name in learns)))
     if not any(group.learns for group in groups):
         raise WorkbenchError(
@@ -77,6 +77,11 @@ def strategy_groups(model: PreTrainedModel, strategy: Strategy, fresh: frozenset
             hint="Pick another strategy.",
         )
     return groups
+
+
+def _plain_name(name: str) -> str:
+    """Return what a tensor is called without the adapter that stands around its layer."""
+    return name.replace(".base_layer.", ".")
 
 
 def _layer_name(stacks: dict[str, nn.ModuleList], stack: str, number: int) -> str:

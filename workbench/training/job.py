@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from workbench.training.lesson import Lesson
     from workbench.training.readings import Readings
 
-PACKAGES = ("torch", "transformers", "datasets", "accelerate", "tokenizers", "safetensors")
+PACKAGES = ("torch", "transformers", "datasets", "accelerate", "peft", "tokenizers", "safetensors")
 
 
 @dataclass

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-NO_DECAY = re.compile(r"(^|[._])(bias|norm|layernorm|layer_norm|rmsnorm|ln_\w+|norm\d*)([._]|$)", re.IGNORECASE)
-"""Biases and norms are not pulled to zero, as in transformers' Trainer."""
+NO_DECAY = re.compile(
+    r"(^|[._])(bias|norm|layernorm|layer_norm|rmsnorm|ln_\w+|norm\d*|ia3_l|lora_magnitude_vector)([._]|$)",
+    re.IGNORECASE,
+)
+"""Biases and norms are not pulled to zero, as in transformers' Trainer, nor are the scales that adapters learn."""
 
 
 def build_optimiser(
