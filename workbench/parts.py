@@ -61,6 +61,7 @@ class TaskCard:
     `per_token` is whether its metrics are means over tokens, which tell nothing beside those of another tokenizer.
     `head` is whether it puts a head of its own on the backbone; `pretraining` whether it learns from raw text;
     `per_text` whether the model's output is one row of numbers for each text.
+    `remedies` are the settings of training that not every task can have and that this one can.
     """
 
     title: str
@@ -76,6 +77,7 @@ class TaskCard:
     head: bool = True
     pretraining: bool = False
     per_text: bool = False
+    remedies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,13 @@ from pydantic import Field, model_validator
 
 from workbench.catalog import SIZES, STRATEGIES, TASKS, why_senseless
 from workbench.parts import Part, StrategyOptions, TaskOptions
+from workbench.recipe.remedies import why_no_remedy
 from workbench.strategies import STRATEGIES as STRATEGY_CLASSES
 from workbench.tasks import TASKS as TASK_CLASSES
 
 PRETRAINED_RATE = 5e-5
 RANDOM_RATE = 5e-4
+Schedule = Literal["linear", "cosine", "constant", "inverse-sqrt", "wsd", "slanted-triangular", "range-test"]
 
 if TYPE_CHECKING:
     TaskTable = TaskOptions
@@ -53,17 +55,23 @@ class Training(Part):
         le=1,
         description="Peak rate; by default 5e-5, random weights 5e-4, few weights up to 3e-3",
     )
-    schedule: Literal["linear", "cosine", "constant"] = Field("linear", description="How the rate falls after warm-up")
+    schedule: Schedule = Field("linear", description="How the rate falls after warm-up; range-test looks for a rate")
     warmup: float = Field(0.06, ge=0, lt=1, description="Share of the updates over which the rate rises")
     weight_decay: float = Field(0.01, ge=0, le=1, description="Pulls weights to zero; not biases and norms")
     dropout: float | None = Field(None, ge=0, lt=1, description="Replaces the backbone's own dropout")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of certainty taken from the right label")
+    rdrop: float = Field(0.0, ge=0, le=100, description="Weight of how far two passes with dropout differ; 0 is off")
+    mixup: float = Field(0.0, ge=0, le=100, description="Alpha of the shares in which rows are mixed; 0 is off")
+    noise: float = Field(0.0, ge=0, le=1000, description="Alpha of the noise on embeddings (NEFTune); 0 is off")
+    average: float = Field(0.0, ge=0, lt=1, description="Decay of the moving average of the weights; 0 is off")
+    class_weights: Literal["none", "balanced"] = Field("none", description="Balanced lets rare classes count more")
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are scaled down to this norm")
     max_length: int = Field(
         128, ge=4, le=131_072, description="Longest text in tokens; what is beyond is cut, or the next window"
     )
     batches: Literal["by length", "random"] = Field("by length", description="Texts of like length together, or not")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="Arithmetic; auto is bf16 on a GPU")
+    activation_checkpointing: bool = Field(False, description="Computes layers twice, to hold less in memory")
 
 
 class Evaluation(Part):
@@ -130,6 +138,9 @@ class Recipe(Part):
         reason = why_senseless(self.task.name, self.strategy.name, self.backbone.name)
         if reason:
             raise ValueError(f"strategy.name\x00{self.strategy.name!r}: {reason}")
+        setting, reason = why_no_remedy(self.task.name, self.strategy.name, self.training)
+        if reason:
+            raise ValueError(f"training.{setting}\x00{getattr(self.training, setting)!r}: {reason}")
         metrics = TASKS[self.task.name].metrics
         if self.evaluation.metric is not None and self.evaluation.metric not in metrics:
             raise ValueError(f"evaluation.metric\x00{self.evaluation.metric!r} is not one of {', '.join(metrics)}")

@@ -15,6 +15,7 @@ from workbench.tasks import causal
 from workbench.tasks.answer import Answer
 from workbench.tasks.causal import LOSS, WRITE, Judged
 from workbench.tasks.conversation import ASSISTANT, Row, Turn, ends_of, rows_of, turns_of
+from workbench.tasks.divergence import divergence_at_labels
 from workbench.tasks.packing import PACKED, collate_packed, pack, refuse_leaks
 from workbench.tasks.task import Task, Watch
 from workbench.tasks.texts import text_of
@@ -65,6 +66,7 @@ class Instructions(Task):
         head=False,
         able_untrained=True,
         per_token=True,
+        remedies=("rdrop",),
     )
     Options: ClassVar[type[TaskOptions]] = Options
     auto = "AutoModelForCausalLM"
@@ -174,6 +176,10 @@ class Instructions(Task):
     def loss(self, model: PreTrainedModel, batch: dict[str, torch.Tensor], smoothing: float) -> torch.Tensor:
         """Return the summed cross-entropy of the tokens of answers."""
         return causal.next_token_loss(model, batch, smoothing)
+
+    def divergence(self, output: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Return the summed divergence of the tokens of answers, each told by those before it."""
+        return divergence_at_labels(output.logits[:, :-1], batch["labels"][:, 1:])
 
     def outputs(
         self, model: PreTrainedModel, batch: dict[str, torch.Tensor], kind: str, watch: Watch | None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbench.data.features import RowProblem
@@ -52,3 +53,13 @@ def name_outputs(config: PretrainedConfig, labels: Sequence[str]) -> None:
     """Name the outputs in a model's configuration; their number follows from that."""
     config.id2label = dict(enumerate(labels))
     config.label2id = {label: number for number, label in enumerate(labels)}
+
+
+def balanced(labels: Iterable[int], classes: int) -> list[float]:
+    """Return a weight for each class, inverse to how often it occurs; the mean over the labels is 1.
+
+    scikit-learn's `class_weight="balanced"`, over the classes that occur; one that does not has 1.
+    """
+    counts = Counter(labels)
+    total = counts.total()
+    return [total / (len(counts) * counts[number]) if counts[number] else 1.0 for number in range(classes)]

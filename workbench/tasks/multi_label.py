@@ -15,7 +15,8 @@ from workbench.data.features import Example, Feature, RowProblem
 from workbench.errors import WorkbenchError
 from workbench.parts import Role, TaskCard, TaskOptions
 from workbench.tasks.answer import Answer, mean_loss
-from workbench.tasks.labels import label_order, label_text, name_outputs, named_labels, number_of, numbers_of
+from workbench.tasks.divergence import divergence
+from workbench.tasks.labels import balanced, label_order, label_text, name_outputs, named_labels, number_of, numbers_of
 from workbench.tasks.task import Task, Watch
 from workbench.tasks.texts import PAIR, PAIR_HELP, TEXT, TEXT_HELP, logits_of, text_features, text_fields
 
@@ -58,6 +59,7 @@ class MultiLabel(Task):
         "micro_f1",
         per_text=True,
         starter="emotions",
+        remedies=("rdrop", "mixup", "class_weights"),
     )
     Options: ClassVar[type[TaskOptions]] = Options
     auto = "AutoModelForSequenceClassification"
@@ -66,6 +68,7 @@ class MultiLabel(Task):
         super().__init__(options, learned)
         self.labels: list[str] = learned["labels"]
         self._numbers = numbers_of(learned)
+        self._weights: list[list[float]] | None = None
 
     @classmethod
     def learn(cls, options: Any, rows: Iterable[dict[str, Any]], names: Sequence[str]) -> Self:
@@ -107,14 +110,31 @@ class MultiLabel(Task):
     def loss(self, model: PreTrainedModel, batch: dict[str, torch.Tensor], smoothing: float) -> torch.Tensor:
         """Return the summed binary cross-entropies of a batch, each the mean over the labels.
 
-        Logits and labels are (batch, labels); smoothing draws the labels towards one half.
+        Logits and labels are (batch, labels); labels may be shares, smoothing draws them towards one half.
         """
         from torch.nn.functional import binary_cross_entropy_with_logits
 
         logits, labels = logits_of(model, batch)
         assert labels is not None
         wanted = labels * (1 - smoothing) + smoothing / 2
-        return binary_cross_entropy_with_logits(logits, wanted, reduction="sum") / len(self.labels)
+        if self._weights is None:
+            return binary_cross_entropy_with_logits(logits, wanted, reduction="sum") / len(self.labels)
+        absent, present = logits.new_tensor(self._weights).T
+        # torch multiplies both: a label's presence is weighed with absent · (present / absent).
+        rules: dict[str, Any] = {"weight": absent, "pos_weight": present / absent, "reduction": "sum"}
+        return binary_cross_entropy_with_logits(logits, wanted, **rules) / len(self.labels)
+
+    def divergence(self, output: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Return the summed divergences of each label's presence, the mean over the labels."""
+        import torch
+
+        absent = torch.zeros_like(output.logits)
+        return divergence(torch.stack([absent, output.logits], dim=-1)).sum() / len(self.labels)
+
+    def weigh(self, features: Sequence[Feature]) -> None:
+        """Weigh the absence and the presence of each label by how rare they are."""
+        columns = zip(*(feature.labels for feature in features), strict=True)
+        self._weights = [balanced(map(int, column), 2) for column in columns]
 
     def outputs(
         self, model: PreTrainedModel, batch: dict[str, torch.Tensor], kind: str, watch: Watch | None

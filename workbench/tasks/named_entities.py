@@ -13,7 +13,8 @@ from workbench.data.features import IGNORED, Example, Feature, RowProblem
 from workbench.errors import WorkbenchError
 from workbench.parts import Role, TaskCard, TaskOptions
 from workbench.tasks.answer import Answer
-from workbench.tasks.labels import name_outputs
+from workbench.tasks.divergence import divergence_at_labels
+from workbench.tasks.labels import balanced, name_outputs
 from workbench.tasks.tags import (
     OUTSIDE,
     Span,
@@ -74,6 +75,7 @@ class NamedEntities(Task):
         METRICS,
         "f1",
         starter="entities",
+        remedies=("rdrop", "class_weights"),
     )
     Options: ClassVar[type[TaskOptions]] = Options
     auto = "AutoModelForTokenClassification"
@@ -83,6 +85,7 @@ class NamedEntities(Task):
         super().__init__(options, learned)
         self.labels: list[str] = learned["labels"]
         self._numbers = {label: number for number, label in enumerate(self.labels)}
+        self._weights: list[float] | None = None
 
     @classmethod
     def learn(cls, options: Any, rows: Iterable[dict[str, Any]], names: Sequence[str]) -> Self:
@@ -167,9 +170,18 @@ class NamedEntities(Task):
 
         logits, labels = logits_of(model, batch)
         assert labels is not None
-        return cross_entropy(
-            logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum", label_smoothing=smoothing
-        )
+        weights = None if self._weights is None else logits.new_tensor(self._weights)
+        rules: dict[str, Any] = {"ignore_index": IGNORED, "reduction": "sum", "label_smoothing": smoothing}
+        return cross_entropy(logits.flatten(0, 1), labels.flatten(), weights, **rules)
+
+    def divergence(self, output: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Return the summed divergence of the words' tags."""
+        return divergence_at_labels(output.logits, batch["labels"])
+
+    def weigh(self, features: Sequence[Feature]) -> None:
+        """Weigh each tag by how rare it is among the words."""
+        tags = (tag for feature in features for tag in feature.labels if tag != IGNORED)
+        self._weights = balanced(tags, len(self.labels))
 
     def outputs(
         self, model: PreTrainedModel, batch: dict[str, torch.Tensor], kind: str, watch: Watch | None

@@ -16,6 +16,7 @@ from workbench.errors import WorkbenchError
 from workbench.parts import Role, TaskCard, TaskOptions
 from workbench.tasks.answer import Answer, mean_loss, softmax
 from workbench.tasks.answer_spans import answers_of, named_answers
+from workbench.tasks.divergence import divergence
 from workbench.tasks.passages import Window, windows
 from workbench.tasks.squad import exact_match, f1
 from workbench.tasks.task import Task, Watch
@@ -30,6 +31,8 @@ SPANS = 20
 """Spans of each window that are candidates: the `n_best_size` of BERT's own SQuAD script."""
 CANDIDATES = 5
 """Candidates that an answer names."""
+NEVER = -1e9
+"""The logit of what has no probability at all."""
 
 ROLES = {
     "question": Role(("question", "query")),
@@ -73,6 +76,7 @@ class QuestionAnswering(Task):
         "f1",
         max_length=384,
         starter="questions",
+        remedies=("rdrop",),
     )
     Options: ClassVar[type[TaskOptions]] = Options
     auto = "AutoModelForQuestionAnswering"
@@ -174,6 +178,14 @@ class QuestionAnswering(Task):
             even = (logs.masked_fill(~real, 0.0).sum(dim=1) / real.sum(dim=1)).sum()
             losses.append((smoothing - 1) * right - smoothing * even)
         return (losses[0] + losses[1]) / 2
+
+    def divergence(self, output: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Return the summed divergences of where an answer starts and ends, the mean of both, filling left out."""
+        filling = ~batch["attention_mask"].bool().repeat(2, 1)
+        sides = (output.start_logits, output.end_logits)
+        # Not minus infinity: its difference to itself is no number.
+        starts, ends = (divergence(logits.float().masked_fill(filling, NEVER)).sum() for logits in sides)
+        return (starts + ends) / 2
 
     def outputs(
         self, model: PreTrainedModel, batch: dict[str, torch.Tensor], kind: str, watch: Watch | None

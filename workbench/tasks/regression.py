@@ -53,6 +53,7 @@ class Regression(Task):
         "spearman",
         per_text=True,
         starter="similarity",
+        remedies=("rdrop", "mixup"),
     )
     Options: ClassVar[type[TaskOptions]] = Options
     auto = "AutoModelForSequenceClassification"
@@ -113,6 +114,11 @@ class Regression(Task):
         logits, labels = logits_of(model, batch)
         assert labels is not None
         return (((logits[:, 0] - labels) / self.learned["deviation"]) ** 2).sum()
+
+    def divergence(self, output: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Return the summed squared differences, in squared standard deviations."""
+        one, other = output.logits.float()[:, 0].chunk(2)
+        return (((one - other) / self.learned["deviation"]) ** 2).sum()
 
     def outputs(
         self, model: PreTrainedModel, batch: dict[str, torch.Tensor], kind: str, watch: Watch | None

@@ -149,6 +149,21 @@ class Task(ABC):
     def loss(self, model: PreTrainedModel, batch: dict[str, torch.Tensor], smoothing: float) -> torch.Tensor:
         """Return the sum of the losses of a batch's items, in nats."""
 
+    def divergence(self, output: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Return the sum over a batch's items of how far apart two passes are, in the unit of the loss.
+
+        `output` is the model's, of twice as many rows as the batch: those of a pass, then those of another. For tasks
+        that have `rdrop` among their remedies.
+        """
+        raise NotImplementedError
+
+    def weigh(self, features: Sequence[Feature]) -> None:
+        """Let the loss count rare classes of the features more. For tasks with `class_weights` among their remedies.
+
+        The mean weight of what the features have a label for is 1, so that losses keep their size.
+        """
+        raise NotImplementedError
+
     @abstractmethod
     def outputs(
         self, model: PreTrainedModel, batch: dict[str, torch.Tensor], kind: str, watch: Watch | None

@@ -13,7 +13,8 @@ from workbench.data.features import Example, Feature, RowProblem
 from workbench.errors import WorkbenchError
 from workbench.parts import Role, TaskCard, TaskOptions
 from workbench.tasks.answer import Answer, mean_loss, softmax
-from workbench.tasks.labels import label_order, label_text, name_outputs, named_labels, number_of, numbers_of
+from workbench.tasks.divergence import divergence
+from workbench.tasks.labels import balanced, label_order, label_text, name_outputs, named_labels, number_of, numbers_of
 from workbench.tasks.task import Task, Watch
 from workbench.tasks.texts import PAIR, PAIR_HELP, TEXT, TEXT_HELP, logits_of, text_features, text_fields
 
@@ -27,6 +28,7 @@ ROLES = {
     "label": Role(("label", "labels", "coarse_label", "category", "class", "sentiment", "target"), asked=False),
 }
 METRICS = ("accuracy", "macro_f1", "weighted_f1", "mcc", "loss")
+REMEDIES = ("rdrop", "mixup", "class_weights")
 
 
 class Options(TaskOptions):
@@ -51,6 +53,7 @@ class TextClassification(Task):
         "accuracy",
         per_text=True,
         starter="sentiment",
+        remedies=REMEDIES,
     )
     Options: ClassVar[type[TaskOptions]] = Options
     auto = "AutoModelForSequenceClassification"
@@ -59,6 +62,7 @@ class TextClassification(Task):
         super().__init__(options, learned)
         self.labels: list[str] = learned["labels"]
         self._numbers = numbers_of(learned)
+        self._weights: list[float] | None = None
 
     @classmethod
     def learn(cls, options: Any, rows: Iterable[dict[str, Any]], names: Sequence[str]) -> Self:
@@ -102,12 +106,21 @@ class TextClassification(Task):
         return text_features(tokenizer, examples, [example.gold for example in examples], max_length)
 
     def loss(self, model: PreTrainedModel, batch: dict[str, torch.Tensor], smoothing: float) -> torch.Tensor:
-        """Return the summed cross-entropy of a batch; logits (batch, labels), labels (batch)."""
+        """Return the summed cross-entropy of a batch; logits (batch, labels), labels (batch) or shares like logits."""
         from torch.nn.functional import cross_entropy
 
         logits, labels = logits_of(model, batch)
         assert labels is not None
-        return cross_entropy(logits, labels, reduction="sum", label_smoothing=smoothing)
+        weights = None if self._weights is None else logits.new_tensor(self._weights)
+        return cross_entropy(logits, labels, weights, reduction="sum", label_smoothing=smoothing)
+
+    def divergence(self, output: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Return the summed divergence of the labels' probabilities."""
+        return divergence(output.logits).sum()
+
+    def weigh(self, features: Sequence[Feature]) -> None:
+        """Weigh each label by how rare it is."""
+        self._weights = balanced((feature.labels for feature in features), len(self.labels))
 
     def outputs(
         self, model: PreTrainedModel, batch: dict[str, torch.Tensor], kind: str, watch: Watch | None
@@ -152,6 +165,7 @@ class Sentiment(TextClassification):
         "accuracy",
         per_text=True,
         starter="sentiment",
+        remedies=REMEDIES,
     )
     Options = SentimentOptions
 

@@ -16,6 +16,7 @@ from workbench.data.findings import Finding
 from workbench.data.sides import side_findings
 from workbench.parts import Role, TaskCard, TaskOptions
 from workbench.tasks.answer import Answer
+from workbench.tasks.divergence import divergence_at_labels
 from workbench.tasks.sequence_to_sequence import (
     configure_writing,
     ends_of,
@@ -77,6 +78,7 @@ class Translation(Task):
         family="encoder-decoder",
         head=False,
         starter="translation",
+        remedies=("rdrop",),
     )
     Options: ClassVar[type[TaskOptions]] = Options
     auto = "AutoModelForSeq2SeqLM"
@@ -151,6 +153,10 @@ class Translation(Task):
         rules: dict[str, Any] = {"ignore_index": IGNORED, "reduction": "sum", "label_smoothing": smoothing}
         return cross_entropy(logits.float().flatten(0, 1), labels.flatten(), **rules)
 
+    def divergence(self, output: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Return the summed divergence of the tokens to write."""
+        return divergence_at_labels(output.logits, batch["labels"])
+
     def outputs(
         self, model: PreTrainedModel, batch: dict[str, torch.Tensor], kind: str, watch: Watch | None
     ) -> list[Any]:
@@ -216,6 +222,7 @@ class Summarization(Translation):
         family="encoder-decoder",
         head=False,
         max_length=512,
+        remedies=("rdrop",),
     )
     Options = SummarizationOptions
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class Progress:
     """Where a run is: `step` updates are done, `window` of them in this epoch.
 
-    `stale` counts the evaluations without a gain since the best, `stalls` all of them.
+    `stale` counts the evaluations without a gain since the best, `stalls` all of them. `losses` are those of a range
+    test, one an update.
     """
 
     step: int = 0
@@ -30,27 +31,41 @@ class Progress:
     stalls: int = 0
     not_finite: int = 0
     seconds: float = 0.0
+    losses: list[float] = field(default_factory=list)
 
 
-def save(parent: Path, model: PreTrainedModel, optimiser: torch.optim.Optimizer, progress: Progress) -> Published:
-    """Publish a checkpoint. Call it between updates alone, when there are no gradients."""
+def save(
+    parent: Path,
+    model: PreTrainedModel,
+    optimiser: torch.optim.Optimizer,
+    progress: Progress,
+    average: dict[str, torch.Tensor] | None = None,
+) -> Published:
+    """Publish a checkpoint; `average` are averaged weights. Call it between updates alone, without gradients."""
     from safetensors.torch import save_file
 
     def write(folder: Path) -> None:
         save_file(_weights(model), folder / "model.safetensors")
         save_file(_optimiser_state(model, optimiser), folder / "optimiser.safetensors")
         save_file(_random_state(), folder / "random.safetensors")
+        if average:
+            save_file(average, folder / "average.safetensors")
         (folder / "state.json").write_text(json.dumps(asdict(progress)), encoding="utf-8")
 
     return publish(step_folder(parent, progress.step), write)
 
 
 def restore(
-    parent: Path, model: PreTrainedModel, optimiser: torch.optim.Optimizer, broken: list[str]
+    parent: Path,
+    model: PreTrainedModel,
+    optimiser: torch.optim.Optimizer,
+    broken: list[str],
+    average: dict[str, torch.Tensor] | None = None,
 ) -> Progress | None:
     """Put back the newest checkpoint that verifies, and return its progress; None where there is none.
 
-    The names of newer ones that do not verify, and are set aside, are added to `broken`.
+    `average` are the averaged weights to put back. The names of newer ones that do not verify, and are set aside, are
+    added to `broken`.
     """
     import torch
     from safetensors.torch import load_file
@@ -66,6 +81,8 @@ def restore(
     for key, tensor in load_file(folder / "optimiser.safetensors").items():
         name, _, entry = key.rpartition("/")
         optimiser.state[parameters[name]][entry] = tensor.to(parameters[name].device)
+    for name, tensor in load_file(folder / "average.safetensors").items() if average else ():
+        average[name].copy_(tensor)
     _restore_random(load_file(folder / "random.safetensors"))
     state: dict[str, Any] = json.loads((folder / "state.json").read_text(encoding="utf-8"))
     return Progress(**state)

@@ -77,7 +77,7 @@ class Saved:
 
 @dataclass(frozen=True)
 class Noted:
-    """Something worth a line in the log; `kind` is resume, warning, stop or early_stop."""
+    """Something worth a line in the log; `kind` is resume, warning, stop, early_stop or range_test."""
 
     step: int
     kind: str

@@ -24,9 +24,18 @@ from workbench.strategies import Moment, Strategy, make_strategy
 from workbench.strategies.groups import Group, strategy_groups
 from workbench.tasks.answer import Answer
 from workbench.tasks.task import Task
+from workbench.training.averaging import Average
 from workbench.training.checkpoints import Progress
-from workbench.training.model import build_model, build_tokenizer, load_tokenizer, longest_input, trains_tokenizer
+from workbench.training.model import (
+    build_model,
+    build_tokenizer,
+    checkpoint_activations,
+    load_tokenizer,
+    longest_input,
+    trains_tokenizer,
+)
 from workbench.training.optimiser import build_optimiser
+from workbench.training.regularising import add_noise
 
 if TYPE_CHECKING:
     import torch
@@ -52,6 +61,7 @@ class Job:
     accelerator: Accelerator
     strategy: Strategy
     groups: list[Group]
+    average: Average
     train: list[Feature]
     questions: list[Feature]
     updates: int
@@ -79,6 +89,11 @@ class Job:
     def varies(self) -> bool:
         """Whether a row is another one in each epoch."""
         return type(self.data.task).vary is not Task.vary
+
+    @property
+    def ranges(self) -> bool:
+        """Whether the run is a range test: it ends where the loss diverges, and nothing is judged or published."""
+        return self.recipe.training.schedule == "range-test"
 
     def moment(self, progress: Progress) -> Moment:
         """Return where the run is, as its strategy sees it."""
@@ -122,15 +137,22 @@ def build(recipe: Recipe, folder: Path, cache: Path) -> Job:
     built, strategy = build_model(recipe, data.task, tokenizer), make_strategy(recipe.strategy, data.task.card.head)
     model, training = built.model, recipe.training
     strategy.adapt(model)
+    if training.noise:
+        add_noise(model, training.noise)
+    if training.activation_checkpointing:
+        checkpoint_activations(model)
     groups = strategy_groups(model, strategy, built.fresh)
     model.to(accelerator.device).train()
     optimiser = build_optimiser(model, groups, strategy, training)
+    average = Average(model, (name for group in groups for name in group.learns), training.average)
     max_length = min(training.max_length, longest_input(model, tokenizer))
     train = data.task.encode(tokenizer, data.train, max_length)
     if not train:
         raise WorkbenchError("no row is left to train on once the texts are tokens", where=recipe.data.train)
     with accelerator.main_process_first():
         _refuse_other_tokens(recipe, folder, train)
+    if training.class_weights == "balanced":
+        data.task.weigh(train)
     questions = data.task.questions(tokenizer, data.validation, max_length)
     length = length_of(recipe, len(train), len(data.validation))
     torch.manual_seed(recipe.seed + 1)
@@ -144,6 +166,7 @@ def build(recipe: Recipe, folder: Path, cache: Path) -> Job:
         accelerator=accelerator,
         strategy=strategy,
         groups=groups,
+        average=average,
         train=train,
         questions=questions,
         updates=length.updates,

@@ -24,6 +24,7 @@ from workbench.training.job import Job, build, versions
 from workbench.training.objective import batch_loss
 from workbench.training.optimiser import rate_at, set_rate
 from workbench.training.publish import Published, prune, publish, step_folder
+from workbench.training.range_test import advice, diverged_at
 from workbench.training.ranks import add_up, agree, seed_update, share_of
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def train(recipe: Recipe, folder: Path, cache: Path, control: Control) -> Iterat
     yield Noted(0, "start", "loading libraries, data and backbone")
     job = build(recipe, folder, cache)
     broken: list[str] = []
-    progress = checkpoints.restore(folder / "checkpoints", job.model, job.optimiser, broken) or Progress()
+    kept = checkpoints.restore(folder / "checkpoints", job.model, job.optimiser, broken, job.average.weights)
+    progress = kept or Progress()
     yield _started(job, progress)
     if job.strategy.taught:
         yield from lesson.learn(job)
@@ -104,7 +106,9 @@ def train(recipe: Recipe, folder: Path, cache: Path, control: Control) -> Iterat
             if save_now:
                 yield from save(job, progress)
             unread.restart()
-            if over:
+            if over or diverged_at(progress.losses, job.updates) is not None:
+                if job.ranges:
+                    yield Noted(progress.step, "range_test", advice(progress.losses, job.updates, job.recipe.training))
                 return
         progress.epoch += 1
         progress.window = 0
@@ -133,6 +137,7 @@ def update(job: Job, window: list[list[int]], progress: Progress) -> Update:
     job.optimiser.found_inf = (~torch.isfinite(norm)).float()  # type: ignore[attr-defined]
     job.optimiser.step()
     job.optimiser.zero_grad(set_to_none=True)
+    job.average.update(progress.step)
     failpoint("update.done")
     return Update(progress.step + 1, total, norm, rate, sum(map(len, batches)))
 
@@ -175,11 +180,13 @@ class Unread:
         for each, (loss, norm) in zip(updates, numbers, strict=True):
             self.progress.seconds += elapsed / len(updates)
             self.progress.not_finite = 0 if math.isfinite(norm) else self.progress.not_finite + 1
+            if job.ranges:
+                self.progress.losses.append(loss if math.isfinite(norm) else math.nan)
             values = {"train/loss": loss, "train/grad_norm": norm, "train/rate": each.rate}
             values["train/examples_per_second"] = speed
             epoch = each.step / job.updates_per_epoch
             yield Logged(each.step, epoch, self.progress.seconds, values)
-        if self.progress.not_finite >= NOT_FINITE_LIMIT:
+        if self.progress.not_finite >= NOT_FINITE_LIMIT and not job.ranges:
             raise NotFinite(f"no finite gradient in {self.progress.not_finite} updates up to {updates[-1].step}")
 
 
@@ -202,11 +209,16 @@ def set_learning(job: Job, learning: frozenset[str], progress: Progress) -> Stag
 
 
 def evaluate(job: Job, progress: Progress) -> Iterator[Event]:
-    """Evaluate, and publish the model where it is the best so far: never one whose metric or loss is not a number."""
+    """Evaluate, and publish the model where it is the best so far: never one whose metric or loss is not a number.
+
+    A range test has no model worth it: its last rates are meant to break it.
+    """
+    if job.ranges:
+        return
     rows = len(job.data.validation)
     if rows >= MANY:
         yield Noted(progress.step, "eval", f"evaluating {count(rows)} rows")
-    with job.strategy.published(job.model):
+    with job.average.published(), job.strategy.published(job.model):
         yield from _evaluate(job, progress)
 
 
@@ -237,7 +249,7 @@ def save(job: Job, progress: Progress) -> Iterator[Event]:
         return
     yield Saving(progress.step)
     parent = job.folder / "checkpoints"
-    published = checkpoints.save(parent, job.model, job.optimiser, progress)
+    published = checkpoints.save(parent, job.model, job.optimiser, progress, job.average.weights)
     failpoint("checkpoint.saved")
     yield _saved(published, progress.step, "state", prune(parent, job.recipe.checkpoint.keep))
 

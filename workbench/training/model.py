@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 DROPOUTS = (
     *("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout", "activation_dropout"),
     *("dropout_rate", "resid_pdrop", "embd_pdrop", "attn_pdrop", "embedding_dropout", "mlp_dropout"),
-    *("classifier_dropout", "seq_classif_dropout", "summary_first_dropout"),
+    *("classifier_dropout", "classifier_dropout_prob", "seq_classif_dropout", "qa_dropout", "pooler_dropout"),
+    *("summary_first_dropout", "summary_last_dropout"),
 )
 """What the architectures' configurations call their dropout."""
 
@@ -149,6 +150,20 @@ def build_model(recipe: Recipe, task: Task, tokenizer: PreTrainedTokenizerBase) 
     return Built(model, frozenset(new), [f"new weights, not from the backbone: {', '.join(new)}"] if new else [])
 
 
+def checkpoint_activations(model: PreTrainedModel) -> None:
+    """Have the layers computed again in the backward pass, so that what they were is not kept.
+
+    Raise a WorkbenchError where the architecture cannot.
+    """
+    if not model.supports_gradient_checkpointing:
+        raise WorkbenchError(
+            f"a {model.config.model_type} of transformers cannot compute its layers twice",
+            where="training.activation_checkpointing",
+            hint="Leave it out; smaller batches, and more accumulation, hold less in memory too.",
+        )
+    model.activation_checkpointing_enable()
+
+
 def _config_of(folder: Path) -> PretrainedConfig:
     from transformers import AutoConfig
 
@@ -179,3 +194,5 @@ def _set_dropout(config: PretrainedConfig, dropout: float | None) -> None:
     for name in DROPOUTS:
         if getattr(config, name, None) is not None:
             setattr(config, name, dropout)
+    # Decoders that tag tokens read this one, take 0.1 without it, and do not have it by default.
+    config.classifier_dropout = dropout

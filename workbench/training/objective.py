@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from workbench.data.features import Feature
+from workbench.training.regularising import mixed, rdrop_loss
 
 if TYPE_CHECKING:
     import torch
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
 
 def batch_loss(job: Job, features: Sequence[Feature], numbers: Sequence[int]) -> torch.Tensor:
     """Return the sum of the losses of a batch's items, in nats; `numbers` are those of the rows in training."""
-    task, device = job.data.task, job.accelerator.device
+    task, training, device = job.data.task, job.recipe.training, job.accelerator.device
     batch = {name: tensor.to(device) for name, tensor in task.collate(features, job.tokenizer).items()}
     replayed = job.readings.replayed(job, batch, numbers) if job.readings else nullcontext()
-    with replayed, job.accelerator.autocast():
+    with replayed, job.accelerator.autocast(), mixed(job.model, batch, training.mixup) as batch:
         if job.lesson:
             return job.lesson.loss(job, batch, features, numbers)
-        return task.loss(job.model, batch, job.recipe.training.label_smoothing)
+        if training.rdrop:
+            return rdrop_loss(task, job.model, batch, training.label_smoothing, training.rdrop)
+        return task.loss(job.model, batch, training.label_smoothing)

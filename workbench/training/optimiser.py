@@ -21,6 +21,15 @@ NO_DECAY = re.compile(
 )
 """Biases and norms are not pulled to zero, as in transformers' Trainer, nor are the scales that adapters learn."""
 
+CUT, RATIO = 0.1, 32
+"""The share of the updates in which slanted-triangular rises, and its peak over its lowest rate: the paper's."""
+
+COOLING = 0.2
+"""The share of the updates in which wsd falls to zero, as the paper advises."""
+
+RANGE = 1000.0
+"""The highest rate of a range test over its lowest."""
+
 
 def build_optimiser(
     model: PreTrainedModel, groups: Sequence[Group], strategy: Strategy, training: Training
@@ -44,16 +53,49 @@ def build_optimiser(
 
 
 def rate_at(step: int, updates: int, training: Training) -> float:
-    """Return the learning rate of update `step` (from 0) of `updates`: a linear rise, then the schedule's fall."""
+    """Return the learning rate of update `step` (from 0) of `updates`: a share of the peak, as the schedule has it."""
+    return training.learning_rate * _share_at(step, updates, training)
+
+
+def _share_at(step: int, updates: int, training: Training) -> float:
+    """Return the share of the peak: a linear rise, then the schedule's fall; two schedules have a rise of their own."""
+    if training.schedule == "range-test":
+        return float(RANGE ** (step / max(1, updates - 1) - 1))
+    if training.schedule == "slanted-triangular":
+        return _slanted_triangular(step, updates)
     warmup = math.ceil(updates * training.warmup)
     if step < warmup:
-        return training.learning_rate * (step + 1) / (warmup + 1)
+        return (step + 1) / (warmup + 1)
     done = (step - warmup) / max(1, updates - warmup)
     if training.schedule == "linear":
-        return training.learning_rate * (1 - done)
+        return 1 - done
     if training.schedule == "cosine":
-        return training.learning_rate * (1 + math.cos(math.pi * done)) / 2
-    return training.learning_rate
+        return (1 + math.cos(math.pi * done)) / 2
+    if training.schedule == "inverse-sqrt":
+        # As in Vaswani et al. 2017, who count updates from 1.
+        return math.sqrt((warmup + 1) / (step + 1))
+    if training.schedule == "wsd":
+        return _cooled(step, updates, warmup)
+    return 1.0
+
+
+def _slanted_triangular(step: int, updates: int) -> float:
+    """Return the share by Howard and Ruder 2018 (section 3.2): up over a tenth of the updates, then down for long.
+
+    Where a tenth is no whole number the fall is stretched to end with the updates: theirs would pass zero.
+    """
+    cut = max(1, int(updates * CUT))
+    height = step / cut if step < cut else 1 - (step - cut) / (updates - cut)
+    return (1 + height * (RATIO - 1)) / RATIO
+
+
+def _cooled(step: int, updates: int, warmup: int) -> float:
+    """Return the share by Hägele et al. 2024: the peak, and over the last fifth 1 - √ of the part of it that is done.
+
+    Hu et al. 2024 call it warm-up, stable, decay.
+    """
+    cooling = min(updates - warmup, math.ceil(updates * COOLING))
+    return 1 - math.sqrt(max(0, step - (updates - cooling)) / cooling)
 
 
 def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
