@@ -25,7 +25,7 @@ AS_THEY_ARE = ("rdrop", "mixup", "noise")
 
 
 def why_no_remedy(task: str, strategy: str, training: Training) -> tuple[str, str]:
-    """Return the first setting that a task or a strategy cannot have, and why; two empty texts where it can have all."""
+    """Return the first setting that a task or strategy cannot have, and why; two empty texts where it can have all."""
     card, kind = TASKS[task], STRATEGIES[strategy]
     for setting in (setting for setting, off in OFF.items() if getattr(training, setting) != off):
         if setting in NEEDS and setting not in card.remedies:

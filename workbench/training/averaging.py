@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -12,16 +12,21 @@ if TYPE_CHECKING:
 
 
 class Average:
-    """The exponential moving average of the weights of some `names`; of none where the decay is 0.
+    """The exponential moving average of the weights that learn, or have learned; of none where the decay is 0.
 
     `weights` are the averages by name, to be saved and restored.
     """
 
-    def __init__(self, model: PreTrainedModel, names: Iterable[str], decay: float) -> None:
-        parameters = dict(model.named_parameters())
+    def __init__(self, model: PreTrainedModel, decay: float) -> None:
         self.decay = decay
-        self._parameters = {name: parameters[name] for name in names} if decay else {}
-        self.weights = {name: parameter.detach().clone() for name, parameter in self._parameters.items()}
+        self.weights: dict[str, torch.Tensor] = {}
+        self._parameters = dict(model.named_parameters())
+
+    def follow(self) -> None:
+        """Take in the weights that learn from now on, as they are before they do."""
+        for name, parameter in self._parameters.items() if self.decay else ():
+            if parameter.requires_grad and name not in self.weights:
+                self.weights[name] = parameter.detach().clone()
 
     def update(self, step: int) -> None:
         """Move the averages towards the weights that update `step` (from 0) has made.
@@ -33,7 +38,7 @@ class Average:
         from torch.optim.swa_utils import get_ema_multi_avg_fn
 
         move = get_ema_multi_avg_fn(min(self.decay, (1 + step) / (10 + step)))
-        current: tuple[torch.Tensor, ...] = tuple(each.detach() for each in self._parameters.values())
+        current = tuple(self._parameters[name].detach() for name in self.weights)
         move(tuple(self.weights.values()), current, step)
 
     @contextmanager
@@ -46,5 +51,6 @@ class Average:
             self._exchange()
 
     def _exchange(self) -> None:
-        for name, parameter in self._parameters.items():
-            parameter.data, self.weights[name] = self.weights[name], parameter.data
+        for name, average in self.weights.items():
+            parameter = self._parameters[name]
+            parameter.data, self.weights[name] = average, parameter.data

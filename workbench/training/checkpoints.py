@@ -64,7 +64,7 @@ def restore(
 ) -> Progress | None:
     """Put back the newest checkpoint that verifies, and return its progress; None where there is none.
 
-    `average` are the averaged weights to put back. The names of newer ones that do not verify, and are set aside, are
+    The averaged weights are put into `average`. The names of newer ones that do not verify, and are set aside, are
     added to `broken`.
     """
     import torch
@@ -81,8 +81,9 @@ def restore(
     for key, tensor in load_file(folder / "optimiser.safetensors").items():
         name, _, entry = key.rpartition("/")
         optimiser.state[parameters[name]][entry] = tensor.to(parameters[name].device)
-    for name, tensor in load_file(folder / "average.safetensors").items() if average else ():
-        average[name].copy_(tensor)
+    if average is not None and (folder / "average.safetensors").exists():
+        for name, tensor in load_file(folder / "average.safetensors").items():
+            average[name] = tensor.to(parameters[name].device)
     _restore_random(load_file(folder / "random.safetensors"))
     state: dict[str, Any] = json.loads((folder / "state.json").read_text(encoding="utf-8"))
     return Progress(**state)

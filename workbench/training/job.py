@@ -144,7 +144,6 @@ def build(recipe: Recipe, folder: Path, cache: Path) -> Job:
     groups = strategy_groups(model, strategy, built.fresh)
     model.to(accelerator.device).train()
     optimiser = build_optimiser(model, groups, strategy, training)
-    average = Average(model, (name for group in groups for name in group.learns), training.average)
     max_length = min(training.max_length, longest_input(model, tokenizer))
     train = data.task.encode(tokenizer, data.train, max_length)
     if not train:
@@ -166,7 +165,7 @@ def build(recipe: Recipe, folder: Path, cache: Path) -> Job:
         accelerator=accelerator,
         strategy=strategy,
         groups=groups,
-        average=average,
+        average=Average(model, training.average),
         train=train,
         questions=questions,
         updates=length.updates,

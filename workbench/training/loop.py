@@ -204,6 +204,7 @@ def set_learning(job: Job, learning: frozenset[str], progress: Progress) -> Stag
         row = {"name": group.name, "trainable": trainable, "rate": rate, "size": group.size, "learning": learned}
         rows.append(row)
         total += learned
+    job.average.follow()
     until = job.strategy.until(job.groups, job.moment(progress))
     return Staged(progress.step, rows, total, until)
 

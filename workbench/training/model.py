@@ -136,7 +136,7 @@ def build_model(recipe: Recipe, task: Task, tokenizer: PreTrainedTokenizerBase) 
         if trains_tokenizer(recipe):
             fit_to(config, tokenizer)
     task.configure(config, tokenizer)
-    _set_dropout(config, recipe.training.dropout)
+    set_dropout(config, recipe.training.dropout)
     if recipe.starts_random:
         model = task.fresh(config)
         task.begin(model)
@@ -188,7 +188,8 @@ def size_of(recipe: Recipe) -> Size:
     return SIZES[recipe.backbone.name.removeprefix("size:")]
 
 
-def _set_dropout(config: PretrainedConfig, dropout: float | None) -> None:
+def set_dropout(config: PretrainedConfig, dropout: float | None) -> None:
+    """Set every dropout of a configuration, where there is one to set."""
     if dropout is None:
         return
     for name in DROPOUTS:
