@@ -181,7 +181,7 @@ async def test_choices_are_stepped_through(inspected: list[Recipe], empty: Home)
             await pilot.press(key)
             await settle(app, pilot)
             found.append(app.screen.draft.recipe().training.schedule)
-        assert found == ["cosine", "constant", "linear", "constant"]
+        assert found == ["cosine", "constant", "inverse-sqrt", "constant"]
 
 
 async def test_a_burst_of_keys_is_typed_in_its_order(inspected: list[Recipe], empty: Home) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -55,7 +56,7 @@ def test_each_group_learns_at_its_share_of_the_rate() -> None:
 plans = some.builds(
     Training,
     learning_rate=some.floats(1e-6, 1),
-    schedule=some.sampled_from(["linear", "cosine", "constant"]),
+    schedule=some.sampled_from(["linear", "cosine", "constant", "inverse-sqrt", "wsd"]),
     warmup=some.floats(0, 0.99),
 )
 
@@ -80,3 +81,60 @@ def test_the_schedules_fall_as_their_names_say() -> None:
     assert rates("constant") == pytest.approx([*rise, *[1.0] * 8])
     assert rates("linear") == pytest.approx([*rise, *(1 - step / 8 for step in range(8))])
     assert rates("cosine") == pytest.approx([*rise, *((1 + math.cos(math.pi * step / 8)) / 2 for step in range(8))])
+
+
+def rates_of(updates: int, **settings: Any) -> list[float]:
+    training = Training.model_validate({"learning_rate": 1.0, **settings})
+    return [rate_at(step, updates, training) for step in range(updates)]
+
+
+def test_inverse_sqrt_is_the_formula_of_the_transformer() -> None:
+    found = rates_of(100, schedule="inverse-sqrt", warmup=0.19)
+    numbers = range(1, 101)
+    # Vaswani et al. 2017, section 5.3, over its own peak.
+    wanted = [min(number**-0.5, number * 20**-1.5) / 20**-0.5 for number in numbers]
+    assert found == pytest.approx(wanted)
+    assert (found[0], found[19], found[-1]) == pytest.approx((1 / 20, 1.0, (20 / 100) ** 0.5))
+
+
+def test_wsd_stays_at_its_peak_and_falls_in_the_last_fifth_as_one_minus_a_root() -> None:
+    found = rates_of(100, schedule="wsd", warmup=0.1)
+    assert found[:10] == pytest.approx([(step + 1) / 11 for step in range(10)])
+    assert found[10:81] == [1.0] * 71
+    assert found[80:] == pytest.approx([1 - ((step - 80) / 20) ** 0.5 for step in range(80, 100)])
+
+
+def test_wsd_with_a_long_warm_up_falls_all_the_rest() -> None:
+    found = rates_of(10, schedule="wsd", warmup=0.9)
+    assert found == pytest.approx([*(step / 10 for step in range(1, 10)), 1.0])
+
+
+def test_slanted_triangular_is_the_formula_of_its_paper() -> None:
+    updates, cut_frac, ratio = 200, 0.1, 32
+    cut = int(updates * cut_frac)
+
+    def share(step: int) -> float:
+        # Howard and Ruder 2018, equation 3.
+        p = step / cut if step < cut else 1 - (step - cut) / (cut * (1 / cut_frac - 1))
+        return (1 + p * (ratio - 1)) / ratio
+
+    found = rates_of(updates, schedule="slanted-triangular", warmup=0.5)
+    assert found == pytest.approx([share(step) for step in range(updates)])
+    assert (found[0], found[cut]) == pytest.approx((1 / 32, 1.0))
+    assert 1 / 32 < found[-1] < 1 / 32 + 1 / 180
+
+
+@given(updates=some.integers(2, 200))
+def test_slanted_triangular_has_one_peak_and_never_falls_below_its_lowest(updates: int) -> None:
+    found = rates_of(updates, schedule="slanted-triangular")
+    peak = found.index(1.0)
+    assert all(before < after for before, after in pairwise(found[: peak + 1]))
+    assert all(before > after for before, after in pairwise(found[peak:]))
+    assert min(found) >= 1 / 32
+
+
+def test_a_range_test_multiplies_the_rate_by_the_same_at_each_update() -> None:
+    found = rates_of(50, schedule="range-test", warmup=0.5)
+    assert (found[0], found[-1]) == pytest.approx((1e-3, 1.0))
+    assert [after / before for before, after in pairwise(found)] == pytest.approx([1000 ** (1 / 49)] * 49)
+    assert rates_of(1, schedule="range-test") == pytest.approx([1e-3])

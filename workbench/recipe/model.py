@@ -55,7 +55,7 @@ class Training(Part):
         le=1,
         description="Peak rate; by default 5e-5, random weights 5e-4, few weights up to 3e-3",
     )
-    schedule: Schedule = Field("linear", description="How the rate falls after warm-up; range-test looks for a rate")
+    schedule: Schedule = Field("linear", description="How the rate moves; range-test looks for a good one")
     warmup: float = Field(0.06, ge=0, lt=1, description="Share of the updates over which the rate rises")
     weight_decay: float = Field(0.01, ge=0, le=1, description="Pulls weights to zero; not biases and norms")
     dropout: float | None = Field(None, ge=0, lt=1, description="Replaces the backbone's own dropout")

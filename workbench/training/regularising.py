@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 Batch = dict[str, "torch.Tensor"]
 
+LEAST_ALPHA = 1e-3
+"""Below it nothing is mixed: the shares of so small an alpha are 0 or 1, and torch's draws go wrong soon after."""
+
 
 def token_embeddings(model: PreTrainedModel) -> list[nn.Module]:
     """Return the modules that turn token numbers into vectors: an encoder and a decoder may each have one."""
@@ -39,12 +42,12 @@ def mixed(model: PreTrainedModel, batch: Batch, alpha: float) -> Iterator[Batch]
     """Give the batch whose rows are each mixed with another, embeddings and labels, by mixup (Zhang et al. 2018).
 
     As long as it is held the model reads share · row + (1 - share) · partner, `share` from Beta(alpha, alpha), the
-    partners a permutation of the rows. The loss of labels that are shares is the mixture of the losses. An alpha of 0
-    gives the batch as it is.
+    partners a permutation of the rows. The loss of labels that are shares is the mixture of the losses. An alpha
+    of 0 gives the batch as it is.
     """
     import torch
 
-    if not alpha:
+    if alpha < LEAST_ALPHA:
         yield batch
         return
     share = float(torch.distributions.Beta(alpha, alpha).sample())
@@ -64,7 +67,7 @@ def mixed(model: PreTrainedModel, batch: Batch, alpha: float) -> Iterator[Batch]
         yield {
             **batch,
             "attention_mask": torch.maximum(mask, mask[partners]),
-            "labels": mix(_shares(batch["labels"], model.config.num_labels)),
+            "labels": mix(_shares(batch["labels"], len(model.config.id2label or ()))),
         }
     finally:
         for hook in hooks:
