@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.data.features import RowProblem
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PretrainedConfig
 
 
@@ -63,3 +64,17 @@ def balanced(labels: Iterable[int], classes: int) -> list[float]:
     counts = Counter(labels)
     total = counts.total()
     return [total / (len(counts) * counts[number]) if counts[number] else 1.0 for number in range(classes)]
+
+
+class ClassWeights:
+    """What each class counts, kept on the device that last asked: copying it there would wait for the device."""
+
+    def __init__(self, weights: Sequence[Any]) -> None:
+        self._weights: Sequence[Any] | torch.Tensor = weights
+
+    def beside(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return the weights as a tensor beside some logits."""
+        import torch
+
+        self._weights = torch.as_tensor(self._weights, dtype=torch.float32, device=logits.device)
+        return self._weights

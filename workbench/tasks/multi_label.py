@@ -16,7 +16,16 @@ from workbench.errors import WorkbenchError
 from workbench.parts import Role, TaskCard, TaskOptions
 from workbench.tasks.answer import Answer, mean_loss
 from workbench.tasks.divergence import divergence
-from workbench.tasks.labels import balanced, label_order, label_text, name_outputs, named_labels, number_of, numbers_of
+from workbench.tasks.labels import (
+    ClassWeights,
+    balanced,
+    label_order,
+    label_text,
+    name_outputs,
+    named_labels,
+    number_of,
+    numbers_of,
+)
 from workbench.tasks.task import Task, Watch
 from workbench.tasks.texts import PAIR, PAIR_HELP, TEXT, TEXT_HELP, logits_of, text_features, text_fields
 
@@ -68,7 +77,7 @@ class MultiLabel(Task):
         super().__init__(options, learned)
         self.labels: list[str] = learned["labels"]
         self._numbers = numbers_of(learned)
-        self._weights: list[list[float]] | None = None
+        self._weights: ClassWeights | None = None
 
     @classmethod
     def learn(cls, options: Any, rows: Iterable[dict[str, Any]], names: Sequence[str]) -> Self:
@@ -117,9 +126,9 @@ class MultiLabel(Task):
         logits, labels = logits_of(model, batch)
         assert labels is not None
         wanted = labels * (1 - smoothing) + smoothing / 2
-        if self._weights is None:
+        if not self._weights:
             return binary_cross_entropy_with_logits(logits, wanted, reduction="sum") / len(self.labels)
-        absent, present = logits.new_tensor(self._weights).T
+        absent, present = self._weights.beside(logits).T
         # torch multiplies both: a label's presence is weighed with absent · (present / absent).
         rules: dict[str, Any] = {"weight": absent, "pos_weight": present / absent, "reduction": "sum"}
         return binary_cross_entropy_with_logits(logits, wanted, **rules) / len(self.labels)
@@ -134,7 +143,7 @@ class MultiLabel(Task):
     def weigh(self, features: Sequence[Feature]) -> None:
         """Weigh the absence and the presence of each label by how rare they are."""
         columns = zip(*(feature.labels for feature in features), strict=True)
-        self._weights = [balanced(map(int, column), 2) for column in columns]
+        self._weights = ClassWeights([balanced(map(int, column), 2) for column in columns])
 
     def outputs(
         self, model: PreTrainedModel, batch: dict[str, torch.Tensor], kind: str, watch: Watch | None

@@ -14,7 +14,7 @@ from workbench.errors import WorkbenchError
 from workbench.parts import Role, TaskCard, TaskOptions
 from workbench.tasks.answer import Answer
 from workbench.tasks.divergence import divergence_at_labels
-from workbench.tasks.labels import balanced, name_outputs
+from workbench.tasks.labels import ClassWeights, balanced, name_outputs
 from workbench.tasks.tags import (
     OUTSIDE,
     Span,
@@ -85,7 +85,7 @@ class NamedEntities(Task):
         super().__init__(options, learned)
         self.labels: list[str] = learned["labels"]
         self._numbers = {label: number for number, label in enumerate(self.labels)}
-        self._weights: list[float] | None = None
+        self._weights: ClassWeights | None = None
 
     @classmethod
     def learn(cls, options: Any, rows: Iterable[dict[str, Any]], names: Sequence[str]) -> Self:
@@ -170,7 +170,7 @@ class NamedEntities(Task):
 
         logits, labels = logits_of(model, batch)
         assert labels is not None
-        weights = None if self._weights is None else logits.new_tensor(self._weights)
+        weights = self._weights.beside(logits) if self._weights else None
         rules: dict[str, Any] = {"ignore_index": IGNORED, "reduction": "sum", "label_smoothing": smoothing}
         return cross_entropy(logits.flatten(0, 1), labels.flatten(), weights, **rules)
 
@@ -181,7 +181,7 @@ class NamedEntities(Task):
     def weigh(self, features: Sequence[Feature]) -> None:
         """Weigh each tag by how rare it is among the words."""
         tags = (tag for feature in features for tag in feature.labels if tag != IGNORED)
-        self._weights = balanced(tags, len(self.labels))
+        self._weights = ClassWeights(balanced(tags, len(self.labels)))
 
     def outputs(
         self, model: PreTrainedModel, batch: dict[str, torch.Tensor], kind: str, watch: Watch | None

@@ -14,7 +14,16 @@ from workbench.errors import WorkbenchError
 from workbench.parts import Role, TaskCard, TaskOptions
 from workbench.tasks.answer import Answer, mean_loss, softmax
 from workbench.tasks.divergence import divergence
-from workbench.tasks.labels import balanced, label_order, label_text, name_outputs, named_labels, number_of, numbers_of
+from workbench.tasks.labels import (
+    ClassWeights,
+    balanced,
+    label_order,
+    label_text,
+    name_outputs,
+    named_labels,
+    number_of,
+    numbers_of,
+)
 from workbench.tasks.task import Task, Watch
 from workbench.tasks.texts import PAIR, PAIR_HELP, TEXT, TEXT_HELP, logits_of, text_features, text_fields
 
@@ -62,7 +71,7 @@ class TextClassification(Task):
         super().__init__(options, learned)
         self.labels: list[str] = learned["labels"]
         self._numbers = numbers_of(learned)
-        self._weights: list[float] | None = None
+        self._weights: ClassWeights | None = None
 
     @classmethod
     def learn(cls, options: Any, rows: Iterable[dict[str, Any]], names: Sequence[str]) -> Self:
@@ -111,7 +120,7 @@ class TextClassification(Task):
 
         logits, labels = logits_of(model, batch)
         assert labels is not None
-        weights = None if self._weights is None else logits.new_tensor(self._weights)
+        weights = self._weights.beside(logits) if self._weights else None
         return cross_entropy(logits, labels, weights, reduction="sum", label_smoothing=smoothing)
 
     def divergence(self, output: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -120,7 +129,7 @@ class TextClassification(Task):
 
     def weigh(self, features: Sequence[Feature]) -> None:
         """Weigh each label by how rare it is."""
-        self._weights = balanced((feature.labels for feature in features), len(self.labels))
+        self._weights = ClassWeights(balanced((feature.labels for feature in features), len(self.labels)))
 
     def outputs(
         self, model: PreTrainedModel, batch: dict[str, torch.Tensor], kind: str, watch: Watch | None

@@ -150,13 +150,6 @@ def build_model(recipe: Recipe, task: Task, tokenizer: PreTrainedTokenizerBase) 
     return Built(model, frozenset(new), [f"new weights, not from the backbone: {', '.join(new)}"] if new else [])
 
 
-def _config_of(folder: Path) -> PretrainedConfig:
-    from transformers import AutoConfig
-
-    config: PretrainedConfig = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    return config
-
-
 def checkpoint_activations(model: PreTrainedModel) -> None:
     """Have the layers computed again in the backward pass, so that what they were is not kept.
 
@@ -169,6 +162,13 @@ def checkpoint_activations(model: PreTrainedModel) -> None:
             hint="Leave it out; smaller batches, and more accumulation, hold less in memory too.",
         )
     model.activation_checkpointing_enable()
+
+
+def _config_of(folder: Path) -> PretrainedConfig:
+    from transformers import AutoConfig
+
+    config: PretrainedConfig = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    return config
 
 
 def longest_input(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
