@@ -7,6 +7,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+WORDWISE = ("delete", "swap", "crop", "noise", "masked")
+"""The kinds of augmentation that change words one by one."""
+
+AUGMENTED = (*WORDWISE, "translated")
+"""All kinds of augmentation."""
+
 
 class Part(BaseModel):
     """A table of the recipe."""
@@ -60,7 +66,9 @@ class TaskCard:
     `able_untrained` is whether a pretrained backbone can do it as it is: then it is evaluated before the first update.
     `per_token` is whether its metrics are means over tokens, which tell nothing beside those of another tokenizer.
     `head` is whether it puts a head of its own on the backbone; `pretraining` whether it learns from raw text;
-    `per_text` whether the model's output is one row of numbers for each text.
+    `per_text` whether the model's output is one row of numbers for each text; `labelled` whether right answers are of
+    few kinds, which `count_golds` counts. `augmented` are the kinds of augmentation after which a right answer is still
+    right, `unaugmented` says why the others are none.
     """
 
     title: str
@@ -76,6 +84,9 @@ class TaskCard:
     head: bool = True
     pretraining: bool = False
     per_text: bool = False
+    labelled: bool = False
+    augmented: tuple[str, ...] = ()
+    unaugmented: str = ""
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,7 @@ class Instructions(Task):
         head=False,
         able_untrained=True,
         per_token=True,
+        unaugmented="an answer is to the very words that are asked",
     )
     Options: ClassVar[type[TaskOptions]] = Options
     auto = "AutoModelForCausalLM"

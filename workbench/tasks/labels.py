@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbench.data.features import RowProblem
@@ -28,6 +28,12 @@ def named_labels(found: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
     if names and list(found) == [str(number) for number in range(len(found))] and len(names) >= len(found):
         return {"labels": list(names[: len(found)]), "numbered": True}
     return {"labels": list(found)}
+
+
+def names_of_numbers(found: Iterable[str], names: Sequence[str]) -> dict[str, str]:
+    """Return number → name for the labels of a set, where they are numbers that `names` has a name for."""
+    learned = named_labels(sorted(found, key=label_order), names)
+    return {str(number): name for number, name in enumerate(learned["labels"])} if learned.get("numbered") else {}
 
 
 def numbers_of(learned: dict[str, Any]) -> dict[str, int]:

@@ -77,6 +77,8 @@ class Translation(Task):
         family="encoder-decoder",
         head=False,
         starter="translation",
+        augmented=("noise",),
+        unaugmented="what is written follows each word that is read",
     )
     Options: ClassVar[type[TaskOptions]] = Options
     auto = "AutoModelForSeq2SeqLM"
@@ -216,6 +218,8 @@ class Summarization(Translation):
         family="encoder-decoder",
         head=False,
         max_length=512,
+        augmented=("noise",),
+        unaugmented="what is written follows each word that is read",
     )
     Options = SummarizationOptions
 
