@@ -185,7 +185,7 @@ class Recipe(Part):
     @property
     def dataset(self) -> str:
         """A short name of the training data, without its folder."""
-        return _stem(self.data.train)
+        return short_name(self.data.train)
 
     def flat(self) -> dict[str, Any]:
         """Return every setting as `table.key` → value, the name left out."""
@@ -247,7 +247,8 @@ def _without_none(table: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _stem(source: str) -> str:
+def short_name(source: str) -> str:
+    """Return what to call a source of data: the name of its file, or of the folder that has it."""
     scheme, _, rest = source.partition(":")
     path = Path(re.split("[#,@]", rest)[0] if scheme in ("sqlite", "parallel", "hub") else source.rpartition(":")[2])
     stem = path.name.split(".")[0]
