@@ -100,7 +100,8 @@ def thinned(units: Sequence[Unit], share: float, draw: random.Random) -> list[Un
 def noisy(units: Sequence[Unit], share: float, draw: random.Random) -> list[Unit]:
     """Return the words with about a share of their characters mistyped; no word is left empty."""
     letters = "".join(unit.text for unit in units)
-    return [unit if unit.kept else replace(unit, text=_mistyped(unit.text, share, letters, draw)) for unit in units]
+    typed = [unit.text if unit.kept else _mistyped(unit.text, share, letters, draw) for unit in units]
+    return [unit if text == unit.text else replace(unit, text=text) for unit, text in zip(units, typed, strict=True)]
 
 
 def _mistyped(word: str, share: float, letters: str, draw: random.Random) -> str:

@@ -5,19 +5,10 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Sequence
-from itertools import repeat
 from math import ceil
-from typing import NamedTuple
 
 POOL = 50
 """Batches sorted together by length: large enough for little padding, small enough to stay well mixed."""
-
-
-class Seen(NamedTuple):
-    """A row of training as an epoch sees it: its number, and whether it is the first time, the second (1), …"""
-
-    number: int
-    copy: int = 0
 
 
 def seen_rows(rows: int, weight: float) -> int:
@@ -25,20 +16,22 @@ def seen_rows(rows: int, weight: float) -> int:
     return max(1, round(rows * weight)) if rows else 0
 
 
-def plan_rows(sets: Sequence[Sequence[int]], weights: Sequence[float], seed: int, epoch: int) -> list[Seen]:
+def plan_rows(sets: Sequence[Sequence[int]], weights: Sequence[float], seed: int, epoch: int) -> list[int]:
     """Return the rows that an epoch sees of several sets (their rows' numbers), each set as often as its weight says.
 
-    What is not a whole pass goes on, epoch by epoch, through the set in a shuffled order: after any number of epochs no
-    row was seen twice more than another.
+    A row that is seen again has its number plus the number of all rows, then twice that, and so on. What is not a whole
+    pass goes on, epoch by epoch, through the set in a shuffled order: after any number of epochs no row of a set was
+    seen twice more than another.
     """
-    seen: list[Seen] = []
+    total, seen = sum(map(len, sets)), list[int]()
     for place, (numbers, weight) in enumerate(zip(sets, weights, strict=True)):
         passes, rest = divmod(seen_rows(len(numbers), weight), len(numbers) or 1)
-        seen += [row for copy in range(passes) for row in map(Seen, numbers, repeat(copy))]
+        for copy in range(passes):
+            seen += [copy * total + number for number in numbers] if copy else numbers
         if rest:
             order = list(numbers)
             random.Random(f"weight {seed} {place}").shuffle(order)
-            seen += [Seen(order[(epoch * rest + nth) % len(order)], passes) for nth in range(rest)]
+            seen += [passes * total + order[(epoch * rest + nth) % len(order)] for nth in range(rest)]
     return seen
 
 
@@ -97,7 +90,7 @@ def sample_each(labels: Sequence[Sequence[str]], wanted: int, seed: int) -> list
     counts: Counter[str | None] = Counter()
     taken = []
     for number in order:
-        own = list(labels[number]) or [None]
+        own: Sequence[str | None] = labels[number] or [None]
         if any(counts[label] < wanted for label in own):
             counts.update(own)
             taken.append(number)

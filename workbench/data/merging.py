@@ -107,7 +107,6 @@ def open_sets(recipe: Recipe, cache: Path, problems: list[Problem]) -> list[Open
         chosen = columns_of(recipe, table, guesses, like, source.columns)
         names, named_by, notes = label_names(source.train, table, chosen)
         opened.append(Opened(source, table, chosen, names, named_by, [*table.notes, *guesses, *notes]))
-    return opened
     if len(opened) == 1:
         return opened
     return [replace(each, read=_reading(recipe, each, problems)) for each in opened]

@@ -211,7 +211,11 @@ class Recipe(Part):
         """Write the whole recipe, defaults too, as TOML."""
         import tomli_w
 
-        return tomli_w.dumps(_without_none(self.model_dump(mode="json")))
+        tables = _without_none(self.model_dump(mode="json"))
+        if not self.data.also:
+            # A first [[data.also]] can then be written below.
+            del tables["data"]["also"]
+        return tomli_w.dumps(tables)
 
 
 def _training_defaults(raw: Mapping[str, Any]) -> dict[str, Any]:

@@ -150,7 +150,9 @@ class Augmenter:
         share = self.recipe.augment.masked
         chosen = [filler.chosen(units, share, draw) for units, draw in zip(passages, draws, strict=True)]
         asked = [place for place, own in enumerate(chosen) if own]
-        said = filler.fill(*([each[place] for place in asked] for each in (passages, chosen, draws)))
+        said = filler.fill(
+            [passages[place] for place in asked], [chosen[place] for place in asked], [draws[place] for place in asked]
+        )
         words: dict[Text, dict[int, str]] = {text: {} for text in texts}
         return words | {texts[place]: new for place, new in zip(asked, said, strict=True)}
 

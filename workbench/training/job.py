@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.data.batching import Seen, plan_batches, plan_rows, plan_windows, seen_rows
+from workbench.data.batching import plan_batches, plan_rows, plan_windows, seen_rows
 from workbench.data.features import Feature
 from workbench.data.prepare import Prepared, digest, length_of, prepare
 from workbench.errors import WorkbenchError
@@ -91,52 +91,59 @@ class Job:
         """Return where the run is, as its strategy sees it."""
         return Moment(progress.step, self.updates, self.updates_per_epoch, progress.stalls)
 
-    def windows(self, epoch: int) -> list[list[list[Seen]]]:
-        """Return the batches of an epoch (lists of rows), in windows of one update each."""
-        training = self.recipe.training
-        seen = self._seen(epoch)
-        lengths = [self.train[row.number].length for row in seen]
+    def windows(self, epoch: int) -> list[list[list[int]]]:
+        """Return the batches of an epoch, in windows of one update each.
+
+        They are lists of rows: the numbers of rows of training, a row seen again having its number plus their count.
+        """
+        training, count = self.recipe.training, len(self.train)
+        rows = self._rows(epoch)
+        lengths = [self.train[row % count].length for row in rows]
         by_length = training.batches == "by length"
         batches = plan_batches(lengths, training.batch_size, self.recipe.seed, epoch, by_length)
-        return plan_windows([[seen[place] for place in batch] for batch in batches], training.accumulation)
+        return plan_windows([[rows[place] for place in batch] for batch in batches], training.accumulation)
 
-    def varied(self, rows: Sequence[Seen], epoch: int) -> list[tuple[Feature, int]]:
-        """Return rows of training as an epoch sees them, each with its number: a function of seed, epoch and row."""
-        features = self._augmented(rows, epoch) if self.augmenter else [(self.train[row.number], row) for row in rows]
+    def varied(self, rows: Sequence[int], epoch: int) -> list[tuple[Feature, int]]:
+        """Return rows as an epoch sees them, each with its number in training: a function of seed, epoch and row."""
+        features = self._augmented(rows, epoch) if self.augmenter else [(self._feature(row), row) for row in rows]
         key, vary = f"vary {self.recipe.seed} {epoch}", self.data.task.vary
-        return [
-            (vary(feature, random.Random(f"{key} {number} {copy}" if copy else f"{key} {number}")), number)
-            for feature, (number, copy) in features
-        ]
+        return [(vary(feature, random.Random(f"{key} {row}")), row % len(self.train)) for feature, row in features]
 
     def written_for(self, progress: Progress) -> Iterator[Noted]:
         """Let the models of the augmentation, where there are any, write what the epoch needs; say how far they are."""
         if self.augmenter and self.augmenter.writes:
-            rows = ((self.train[row.number].example, row.copy) for row in self._seen(progress.epoch))
-            yield from self.augmenter.prepare(rows, progress.epoch, progress.step)
+            yield from self.augmenter.prepare(
+                map(self._text, self._rows(progress.epoch)), progress.epoch, progress.step
+            )
 
-    def _seen(self, epoch: int) -> list[Seen]:
+    def _rows(self, epoch: int) -> list[int]:
         """Return the rows that an epoch sees, each set's as often as its weight says."""
         return plan_rows(self.sets, [each.weight for each in self.data.sets], self.recipe.seed, epoch)
 
-    def _augmented(self, rows: Sequence[Seen], epoch: int) -> list[tuple[Feature, Seen]]:
+    def _feature(self, row: int) -> Feature:
+        return self.train[row % len(self.train)]
+
+    def _text(self, row: int) -> tuple[int, int]:
+        """Return the number of a row's example, and how often the epoch saw it before."""
+        return self._feature(row).example, row // len(self.train)
+
+    def _augmented(self, rows: Sequence[int], epoch: int) -> list[tuple[Feature, int]]:
         """Return the features of rows whose examples are changed and made tokens anew, in one call for all.
 
         A text in several windows has each of its new ones in the place of an old one; where there are more of them, the
         last old one has the rest, and where there are fewer, the last ones have none.
         """
         assert self.augmenter is not None
-        task, found = self.data.task, {(self.train[row.number].example, row.copy): [] for row in rows}
-        examples = [self.augmenter.example(number, copy, epoch) for number, copy in found]
-        new: list[list[Feature]] = list(found.values())
-        for feature in task.encode(self.tokenizer, examples, self.max_length):
-            new[feature.example].append(feature)
-        features: list[tuple[Feature, Seen]] = []
+        texts = list(dict.fromkeys(map(self._text, rows)))
+        examples = [self.augmenter.example(number, copy, epoch) for number, copy in texts]
+        found: dict[tuple[int, int], list[Feature]] = {text: [] for text in texts}
+        for feature in self.data.task.encode(self.tokenizer, examples, self.max_length):
+            found[texts[feature.example]].append(replace(feature, example=texts[feature.example][0]))
+        features: list[tuple[Feature, int]] = []
         for row in rows:
-            number = self.train[row.number].example
-            place, last = self._window(row.number)
-            own = found[number, row.copy][place : None if last else place + 1]
-            features += [(replace(feature, example=number), row) for feature in own]
+            place, last = self._window(row % len(self.train))
+            own = found[self._text(row)][place : None if last else place + 1]
+            features += [(feature, row) for feature in own]
         return features
 
     def _window(self, number: int) -> tuple[int, bool]:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.data.batching import Seen
 from workbench.data.doctor import doubts
 from workbench.goals import goal_of, metric_key
 from workbench.recipe import Recipe
@@ -115,7 +114,7 @@ def train(recipe: Recipe, folder: Path, cache: Path, control: Control) -> Iterat
         progress.window = 0
 
 
-def update(job: Job, window: list[list[Seen]], progress: Progress) -> Update:
+def update(job: Job, window: list[list[int]], progress: Progress) -> Update:
     """Do one update on a window of batches; the loss is the mean over all items of the window."""
     import torch
 
