@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from workbench.data.prepare import Prepared, prepare, rows_seen
 from workbench.errors import WorkbenchError
 from workbench.recipe import loads, overlay, parse
 from workbench.training.events import Evaluated, Started
+from workbench.training.job import build
 
 BASE = {"task": "sentiment", "backbone": "size:tiny", "strategy": "full", "seed": 3}
 
@@ -292,3 +294,32 @@ def test_metrics_of_each_set_are_those_of_its_rows(tmp_path: Path) -> None:
         assert best.values[f"eval@{name}/accuracy"] == sum(bool(answer.correct) for answer in own) / len(own)
         assert best.values[f"eval@{name}/loss"] == pytest.approx(sum(answer.loss or 0 for answer in own) / len(own))
     assert told.all(Started)[0].updates == 2 * -(-(28 + 42) // 8)
+
+
+@pytest.mark.parametrize(
+    ("task", "starter"),
+    [
+        ({"name": "masked-pretraining"}, "stories"),
+        ({"name": "instructions", "packing": True}, "instructions"),
+        ({"name": "translation", "longest_output": 8}, "translation"),
+        ({"name": "question-answering"}, "questions"),
+        ({"name": "embeddings"}, "paraphrases"),
+        ({"name": "similarity"}, "similarity"),
+    ],
+)
+def test_every_kind_of_rows_is_merged(tmp_path: Path, task: dict[str, Any], starter: str) -> None:
+    (tmp_path / "run").mkdir()
+    data = {"train": f"starter:{starter}", "also": [{"train": f"starter:{starter}", "weight": 0.5}]}
+    training = {"max_length": 64, "batch_size": 16}
+    recipe = recipe_of(Path("size:tiny"), tmp_path, task=task, data=data, training=training, strategy="scratch")
+    job = build(recipe, tmp_path / "run", tmp_path)
+    rows = [row % len(job.train) for window in job.windows(0) for batch in window for row in batch]
+    sources = Counter(job.data.train[job.train[number].example].source for number in rows)
+    sizes = [len(numbers) for numbers in job.sets]
+    assert sources == {starter: sizes[0], f"{starter}-2": round(sizes[1] / 2)}
+    assert job.updates_per_epoch == -(-len(rows) // 16)
+    few = replace(job, data=replace(job.data, validation=job.data.validation[:4] + job.data.validation[-4:]))
+    few.questions = job.data.task.questions(job.tokenizer, few.data.validation, job.max_length)
+    _, metrics = few.evaluate()
+    assert list(metrics) == ["", starter, f"{starter}-2"]
+    assert all(set(own) == set(job.data.task.card.metrics) for own in metrics.values())

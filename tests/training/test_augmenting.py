@@ -16,7 +16,7 @@ from workbench.data.augmentation import units_of
 from workbench.errors import WorkbenchError
 from workbench.recipe import Recipe
 from workbench.training.checkpoints import Progress
-from workbench.training.events import Evaluated, Event, Logged
+from workbench.training.events import Evaluated, Event, Logged, Noted, Started
 from workbench.training.job import Job, build
 from workbench.training.loop import Control
 
@@ -227,3 +227,18 @@ def test_a_run_keeps_the_model_of_the_run_that_writes(backbone: Path, masked: Pa
     shutil.rmtree(other.parent)
     prepared(built(recipe, tmp_path / "runs" / "MINE"), 1)
     assert (job.folder / "masked_model" / "config.json").is_file()
+
+
+def test_a_run_is_stopped_while_models_write(backbone: Path, masked: Path, tmp_path: Path) -> None:
+    rows = write_jsonl(tmp_path / "rows.jsonl", toy_rows(16))
+
+    def stop(event: Event, control: Control) -> None:
+        if isinstance(event, Started):
+            control.stop.set()
+
+    (tmp_path / "run").mkdir()
+    augment = {"masked": 0.5, "masked_model": str(masked)}
+    told = run_of(recipe_of(backbone, rows, augment=augment), tmp_path / "run", stop)
+    assert [note.kind for note in told.all(Noted)][-1] == "stop"
+    assert told.all(Logged) == []
+    assert not list((tmp_path / "run" / "augment").glob("words-*"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,8 +68,13 @@ class Augmenter:
                 changed[role] = new
         return task.rewritten(example, passages | changed) if changed else example
 
-    def prepare(self, rows: Iterable[tuple[int, int]], epoch: int, step: int) -> Iterator[Noted]:
-        """Let the models write what an epoch needs for its examples (number, copy); say how far they are."""
+    def prepare(
+        self, rows: Iterable[tuple[int, int]], epoch: int, step: int, stop: Callable[[], bool] = lambda: False
+    ) -> Iterator[Noted]:
+        """Let the models write what an epoch needs for its examples (number, copy); say how far they are.
+
+        Ends early where `stop` says so: then nothing may be trained.
+        """
         if not self.writes:
             return
         import torch
@@ -79,9 +84,9 @@ class Augmenter:
         # Loading a model may draw numbers: a later attempt, which does not load it, must go on from the same ones.
         with self.accelerator.main_process_first(), torch.random.fork_rng():
             if self.recipe.augment.translated:
-                yield from self._translate(seen, epoch, step)
-            if self.recipe.augment.masked:
-                yield from self._fill(seen, epoch, step)
+                yield from self._translate(seen, epoch, step, stop)
+            if self.recipe.augment.masked and not stop():
+                yield from self._fill(seen, epoch, step, stop)
 
     def _key(self, number: int, copy: int, epoch: int) -> str:
         return f"augment {self.recipe.seed} {epoch} {number} {copy}"
@@ -100,7 +105,9 @@ class Augmenter:
         new = self.words.get(text, {})
         return [replace(unit, text=new.get(number, unit.text)) for number, unit in enumerate(units)] if new else units
 
-    def _translate(self, seen: Sequence[tuple[int, int]], epoch: int, step: int) -> Iterator[Noted]:
+    def _translate(
+        self, seen: Sequence[tuple[int, int]], epoch: int, step: int, stop: Callable[[], bool]
+    ) -> Iterator[Noted]:
         """Have the texts translated that this epoch wants so, and none before did."""
         file = Kept(self.folder / "translated.jsonl")
         self.translations |= {text: str(new) for text, new in file.read()}
@@ -111,7 +118,7 @@ class Augmenter:
                 wanted |= {(number, 0, role): written(units) for role, units in passages.items()}
         lacking = [text for text in wanted if text not in self.translations]
         progress = Progress(step, "translated there and back", len(lacking))
-        for texts in _chunks(lacking):
+        for texts in self._chunks(lacking, stop):
             if self._translator is None:
                 self._translator = load_translator(self.recipe, self.folder.parent, self.accelerator.device)
             new = dict(zip(texts, self._translator.translate([wanted[text] for text in texts]), strict=True))
@@ -119,7 +126,9 @@ class Augmenter:
             file.add(new)
             yield from progress.told(len(texts))
 
-    def _fill(self, seen: Sequence[tuple[int, int]], epoch: int, step: int) -> Iterator[Noted]:
+    def _fill(
+        self, seen: Sequence[tuple[int, int]], epoch: int, step: int, stop: Callable[[], bool]
+    ) -> Iterator[Noted]:
         """Have words filled into the texts of this epoch."""
         file = Kept(self.folder / f"words-{epoch:06d}.jsonl")
         self.words = {text: {int(place): word for place, word in new.items()} for text, new in file.read()}
@@ -132,13 +141,20 @@ class Augmenter:
             if (number, copy, role) not in self.words
         ]
         progress = Progress(step, "given other words", len(lacking))
-        for texts in _chunks(lacking):
+        for texts in self._chunks(lacking, stop):
             if self._filler is None:
                 self._filler = load_filler(self.recipe, self.folder.parent, self.accelerator.device)
             new = self._words(self._filler, texts, epoch)
             self.words |= new
             file.add(new)
             yield from progress.told(len(texts))
+
+    def _chunks(self, lacking: Sequence[Text], stop: Callable[[], bool]) -> Iterator[Sequence[Text]]:
+        """Yield the texts in parts, in the process that writes alone: the others read what it wrote."""
+        for start in range(0, len(lacking), CHUNK):
+            if stop() or not self.accelerator.is_main_process:
+                return
+            yield lacking[start : start + CHUNK]
 
     def _words(self, filler: Filler, texts: Sequence[Text], epoch: int) -> dict[Text, dict[int, str]]:
         passages, draws = [], []
@@ -198,8 +214,3 @@ class Progress:
         if now - self.since >= TELL_SECONDS:
             self.since = now
             yield Noted(self.step, "augment", f"{count(self.done)} of {count(self.texts)} texts {self.what}")
-
-
-def _chunks(texts: Sequence[Text]) -> Iterator[Sequence[Text]]:
-    for start in range(0, len(texts), CHUNK):
-        yield texts[start : start + CHUNK]

@@ -109,12 +109,14 @@ class Job:
         key, vary = f"vary {self.recipe.seed} {epoch}", self.data.task.vary
         return [(vary(feature, random.Random(f"{key} {row}")), row % len(self.train)) for feature, row in features]
 
-    def written_for(self, progress: Progress) -> Iterator[Noted]:
-        """Let the models of the augmentation, where there are any, write what the epoch needs; say how far they are."""
+    def written_for(self, progress: Progress, stop: Callable[[], bool] = lambda: False) -> Iterator[Noted]:
+        """Let the models of the augmentation, where there are any, write what the epoch needs; say how far they are.
+
+        Ends early where `stop` says so.
+        """
         if self.augmenter and self.augmenter.writes:
-            yield from self.augmenter.prepare(
-                map(self._text, self._rows(progress.epoch)), progress.epoch, progress.step
-            )
+            rows = map(self._text, self._rows(progress.epoch))
+            yield from self.augmenter.prepare(rows, progress.epoch, progress.step, stop)
 
     def _rows(self, epoch: int) -> list[int]:
         """Return the rows that an epoch sees, each set's as often as its weight says."""

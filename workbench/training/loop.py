@@ -81,7 +81,7 @@ def train(recipe: Recipe, folder: Path, cache: Path, control: Control) -> Iterat
     while progress.step < job.updates:
         if job.augmenter and job.augmenter.writes:
             yield from unread.read(job)
-            yield from job.written_for(progress)
+            yield from job.written_for(progress, control.stop.is_set)
             unread.restart()
         for window in job.windows(progress.epoch)[progress.window :]:
             if out_of_patience(job, progress):
