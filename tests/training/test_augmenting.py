@@ -242,3 +242,12 @@ def test_a_run_is_stopped_while_models_write(backbone: Path, masked: Path, tmp_p
     assert [note.kind for note in told.all(Noted)][-1] == "stop"
     assert told.all(Logged) == []
     assert not list((tmp_path / "run" / "augment").glob("words-*"))
+
+
+def test_a_frozen_body_reads_changed_rows_anew(backbone: Path, tmp_path: Path) -> None:
+    rows = write_jsonl(tmp_path / "rows.jsonl", toy_rows(16))
+    jobs = [
+        built(recipe_of(backbone, rows, strategy="head", augment=augment), tmp_path / str(number))
+        for number, augment in enumerate((ALL, {}))
+    ]
+    assert [job.varies for job in jobs] == [True, False]

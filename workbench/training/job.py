@@ -85,7 +85,7 @@ class Job:
     @property
     def varies(self) -> bool:
         """Whether a row is another one in each epoch."""
-        return type(self.data.task).vary is not Task.vary
+        return self.augmenter is not None or type(self.data.task).vary is not Task.vary
 
     def moment(self, progress: Progress) -> Moment:
         """Return where the run is, as its strategy sees it."""
