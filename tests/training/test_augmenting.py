@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.making import tiny_backbone, tiny_model, tiny_tokenizer, toy_rows, write_jsonl
+from tests.training.augmented import losses_of
 from tests.training.support import recipe_of, run_of
 from workbench.data.augmentation import units_of
 from workbench.errors import WorkbenchError
@@ -251,3 +255,23 @@ def test_a_frozen_body_reads_changed_rows_anew(backbone: Path, tmp_path: Path) -
         for number, augment in enumerate((ALL, {}))
     ]
     assert [job.varies for job in jobs] == [True, False]
+
+
+def test_two_processes_see_the_same_changed_rows_as_one(masked: Path, tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "rows.jsonl", toy_rows(27))
+    tiny_backbone(tmp_path / "bert")
+    shutil.copytree(masked, tmp_path / "masked")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    ended = subprocess.run(
+        [*command, "-m", "tests.training.augmented", str(tmp_path)],
+        cwd=Path(__file__).resolve().parents[2],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    first, second = (json.loads((tmp_path / f"losses-{rank}.json").read_text("utf-8")) for rank in (0, 1))
+    assert first == second
+    assert first == pytest.approx(losses_of(tmp_path, tmp_path / "alone"), rel=1e-4)
