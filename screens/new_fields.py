@@ -119,6 +119,8 @@ class Fields(Vertical):
         entry = find(self.draft, event.key)
         if entry.choices:
             self.post_message(self.Changed(step_choice(self.draft, entry, 1)))
+        elif entry.kind == "tables":
+            self.post_message(self.Refused(f"{entry.label}: a list of tables, changed in TOML: press ^e"))
         else:
             self.post_message(self.Typing(event.key))
 

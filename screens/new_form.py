@@ -18,13 +18,19 @@ from workbench.errors import WorkbenchError
 from workbench.recipe import Recipe
 from workbench.strategies import STRATEGIES as STRATEGY_CLASSES
 from workbench.tasks import TASKS as TASK_CLASSES
+from workbench.text import plural
 
 CHOICES = ("task.name", "backbone.name", "strategy.name")
 DATA = ("data.train", "data.validation", "data.validation_share", "data.rows")
+MORE_DATA = ("data.per_class", "data.also", "data.weight")
+"""Settings about data that stand behind the columns."""
+
 BELONGS = {"task.name": "task.", "data.train": "task.", "strategy.name": "strategy.", "backbone.name": "backbone."}
 """What a choice makes meaningless when it changes: the settings of the table."""
 
 PATHS = ("data.train", "data.validation", "backbone.name")
+SETS = "data.also"
+"""The setting that is a list of tables: it is shown, and changed in TOML."""
 STARTER = "starter:sentiment"
 TABLES: dict[str, dict[str, Any]] = {"task": TASK_CLASSES, "strategy": STRATEGY_CLASSES}
 """The tables of the recipe of which there are several kinds."""
@@ -35,7 +41,7 @@ _LARGEST_OFFERED = 150_000_000
 
 @dataclass(frozen=True)
 class Field:
-    """One setting: `value` is None where it is left open; `kind` is choice, number, text or path."""
+    """One setting: `value` is None where it is left open; `kind` is choice, number, text, path or tables."""
 
     path: str
     help: str
@@ -53,7 +59,7 @@ class Field:
         words = key.replace("_", " ")
         if any(self.path == f"task.{role}" for card in TASKS.values() for role in card.roles):
             return f"{words} column"
-        return f"{table} {words}" if table in ("checkpoint", "evaluation") else words
+        return f"{table} {words}" if table in ("augment", "checkpoint", "evaluation") else words
 
     @property
     def shown(self) -> str:
@@ -212,12 +218,16 @@ def data_fields(draft: Draft) -> list[Field]:
     """Return the settings about data, the file first."""
     known = {entry.path: entry for entry in fields(draft)}
     card = TASKS.get(str(draft.get("task.name")))
-    return [known[path] for path in (*DATA, *(f"task.{role}" for role in (card.roles if card else ())))]
+    columns = [f"task.{role}" for role in (card.roles if card else ())]
+    return [known[path] for path in (*DATA, *columns, *MORE_DATA)]
 
 
 def setting_fields(draft: Draft) -> list[Field]:
     """Return the other settings: the strategy's own first, then training."""
-    tables = ("strategy", "task", "training", "evaluation", "seed", "name", "checkpoint", "hardware", "backbone")
+    tables = (
+        *("strategy", "task", "training", "evaluation", "augment", "seed", "name", "checkpoint", "hardware"),
+        "backbone",
+    )
     shown = {*CHOICES, *(entry.path for entry in data_fields(draft))}
     others = [entry for entry in fields(draft) if entry.path not in shown]
     return sorted(others, key=lambda entry: tables.index(entry.path.partition(".")[0]))
@@ -231,6 +241,8 @@ def fields(draft: Draft) -> list[Field]:
 
 def say(value: Any) -> str:
     """Return a setting's value in words: — where it is left open."""
+    if isinstance(value, (list, tuple)):
+        return plural(len(value), "more set") if value else "—"
     return "—" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -269,7 +281,8 @@ def _field(path: str, info: Any, draft: Draft, value: Any, default: Any) -> Fiel
     if path in ("task.name", "strategy.name"):
         literals = tuple(TABLES[path.partition(".")[0]])
     kind = (
-        "choice" if literals else "path" if path in PATHS else "number" if {int, float} & set(options) else "text"
+        "choice" if literals else "tables" if path == SETS else "path" if path in PATHS
+        else "number" if {int, float} & set(options) else "text"
     )  # fmt: skip
     changed = path not in CHOICES and path in draft.settings and value != default
     return Field(path, info.description or "", kind, value, default, changed, literals, type(None) in options)

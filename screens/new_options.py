@@ -65,7 +65,8 @@ def choice_hint(kind: str, value: str | None, cards: Sequence[BackboneCard]) -> 
 
 def setting_hint(entry: Field) -> str:
     """Return one line on the setting under the cursor: what it is for and how it is changed."""
-    how = "space or ← → step through" if entry.choices else "enter changes it"
+    how = "^e changes it, in TOML" if entry.kind == "tables" else "enter changes it"
+    how = "space or ← → step through" if entry.choices else how
     back = " · backspace: back to the default" if entry.changed else ""
     return f"{entry.help} · {how}{back}"
 

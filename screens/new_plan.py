@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
 from textual.content import Content
 
+from screens.new_form import SETS
 from workbench.data.findings import Finding
 from workbench.data.report import Report
 from workbench.errors import WorkbenchError
@@ -123,6 +125,9 @@ def difference_words(nearest: Nearest) -> str:
 
 
 def _change(row: Setting) -> str:
+    if row.path == SETS:
+        old, new = (str(len(json.loads(value or "[]"))) for value in row.values)
+        return f"more sets {old} → {new}"
     old, new = (ABSENT if value is None else plain(value.rpartition("/")[2] or value, 24) for value in row.values)
     return f"{row.words} {old} → {new}"
 

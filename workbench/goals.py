@@ -6,5 +6,13 @@ LOWER_IS_BETTER = frozenset({"loss", "mae", "perplexity"})
 
 
 def goal_of(metric: str) -> str:
-    """Return whether larger (`max`) or smaller (`min`) is better; `eval/` in front is left out."""
-    return "min" if metric.removeprefix("eval/") in LOWER_IS_BETTER else "max"
+    """Return whether larger (`max`) or smaller (`min`) is better; what is in front, such as `eval/`, is left out."""
+    return "min" if metric.rpartition("/")[2] in LOWER_IS_BETTER else "max"
+
+
+def metric_key(metric: str, source: str = "") -> str:
+    """Return the name under which a metric of an evaluation is kept: `eval/loss`, of one source `eval@NAME/loss`.
+
+    So what lists the metrics of a run by their beginning `eval/` has one of each kind, however many sources there are.
+    """
+    return f"eval@{source}/{metric}" if source else f"eval/{metric}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from store import runs
 from store.connection import Store, StoreError, read_store
@@ -13,10 +14,13 @@ from workbench.catalog import newest_model
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
 from workbench.recipe import Recipe
+from workbench.recipe.augment import MODELS as AUGMENT_MODELS
 from workbench.training.publish import verify
 
 PREFIX = "run:"
-TEACHER = "strategy.teacher"
+HELPERS = (("strategy", "teacher"), *(("augment", key) for key in AUGMENT_MODELS))
+"""The settings that name a model beside the backbone."""
+
 KEPT = "backbone"
 """The folder of a run that holds the model it began with."""
 
@@ -80,30 +84,34 @@ def begun_with(recipe: Recipe, folder: Path) -> Recipe:
     return _named(recipe, str(folder / KEPT)) if recipe.backbone.name.startswith(PREFIX) else recipe
 
 
-def pin_teacher(store: Store, recipe: Recipe) -> Recipe:
-    """Return the recipe with the uid where it names a run as its teacher.
+def pin_helpers(store: Store, recipe: Recipe) -> Recipe:
+    """Return the recipe with the uids where it names runs as models beside its backbone: a teacher, translators, …
 
     Raise a WorkbenchError where there is no such run.
     """
-    name = getattr(recipe.strategy, "teacher", "")
-    if not name.startswith(PREFIX):
-        return recipe
-    run = runs.find(store, name.removeprefix(PREFIX))
-    if run is None:
-        raise WorkbenchError("there is no such run", where=f"{TEACHER}: {name}", hint="See them with: workbench ls")
-    strategy = recipe.strategy.model_copy(update={"teacher": f"{PREFIX}{run.uid}"})
-    return recipe.model_copy(update={"strategy": strategy})
+    for table, key in HELPERS:
+        part: Any = getattr(recipe, table)
+        name = getattr(part, key, None) or ""
+        if not name.startswith(PREFIX):
+            continue
+        run = runs.find(store, name.removeprefix(PREFIX))
+        if run is None:
+            where = f"{table}.{key}: {name}"
+            raise WorkbenchError("there is no such run", where=where, hint="See them with: workbench ls")
+        recipe = recipe.model_copy(update={table: part.model_copy(update={key: f"{PREFIX}{run.uid}"})})
+    return recipe
 
 
-def kept_teacher(folder: Path, name: str) -> Path:
-    """Return the best model of the run that a recipe names as its teacher, kept in the run `folder` from its start."""
-    kept = folder / "teacher"
+def kept_model(folder: Path, setting: str, name: str) -> Path:
+    """Return the best model of the run `name`, which a recipe's `setting` names, kept in the run `folder` for good."""
+    key = setting.rpartition(".")[2]
+    kept = folder / key
     if kept.is_dir():
         return kept
     model = newest_model(folder.parent / name.removeprefix(PREFIX))
     if model is None:
-        raise WorkbenchError("it has no model", where=f"{TEACHER}: {name}", hint="Wait for its first evaluation.")
-    beside = folder / ".teacher"
+        raise WorkbenchError("it has no model", where=f"{setting}: {name}", hint="Wait for its first evaluation.")
+    beside = folder / f".{key}"
     shutil.rmtree(beside, ignore_errors=True)
     shutil.copytree(model, beside, copy_function=_link)
     beside.rename(kept)

@@ -7,6 +7,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+WORDWISE = ("delete", "swap", "crop", "noise", "masked")
+"""The kinds of augmentation that change words one by one."""
+
+AUGMENTED = (*WORDWISE, "translated")
+"""All kinds of augmentation."""
+
 
 class Part(BaseModel):
     """A table of the recipe."""
@@ -59,9 +65,11 @@ class TaskCard:
     `max_length` is the recipe's where it says nothing, in tokens. `starter` names a set that ships for the task.
     `able_untrained` is whether a pretrained backbone can do it as it is: then it is evaluated before the first update.
     `per_token` is whether its metrics are means over tokens, which tell nothing beside those of another tokenizer.
-    `head` is whether it puts a head of its own on the backbone; `pretraining` whether it learns from raw text;
-    `per_text` whether the model's output is one row of numbers for each text.
+    `head` is whether it puts a head of its own on the backbone; `pretraining` whether it learns from raw text.
     `remedies` are the settings of training that not every task can have and that this one can.
+    `per_text` is whether the model's output is one row of numbers for each text; `labelled` whether right answers are
+    of few kinds, which `count_golds` counts. `augmented` are the kinds of augmentation after which a right answer is
+    still right, `unaugmented` says why the others are none.
     """
 
     title: str
@@ -78,6 +86,9 @@ class TaskCard:
     pretraining: bool = False
     per_text: bool = False
     remedies: tuple[str, ...] = ()
+    labelled: bool = False
+    augmented: tuple[str, ...] = ()
+    unaugmented: str = ""
 
 
 @dataclass(frozen=True)

@@ -315,6 +315,29 @@ async def test_defaults_put_back_every_setting(inspected: list[Recipe], empty: H
         assert app.screen.draft.recipe().changed() == set()
 
 
+async def test_more_sets_are_counted_and_changed_in_toml(
+    inspected: list[Recipe], empty: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EDITOR", raising=False)
+    monkeypatch.delenv("VISUAL", raising=False)
+    async with opened(empty, (120, 40), "n", *["tab"] * 3, *["j"] * 8) as (app, pilot):
+        assert isinstance(app.screen, NewScreen)
+        assert "^e changes it, in TOML" in screen_text(app)
+        await pilot.press("enter")
+        await settle(app, pilot)
+        assert "also: a list of tables, changed in TOML: press ^e" in screen_text(app)
+        text = app.screen.draft.toml() + '\n[[data.also]]\ntrain = "starter:emotions"\nweight = 0.5\n'
+        await pilot.press("ctrl+e")
+        await pilot.pause()
+        area: Any = app.screen.query_one("#toml")
+        area.text = text
+        await pilot.press("ctrl+s")
+        await settle(app, pilot)
+        assert isinstance(app.screen, NewScreen)
+        assert [also.weight for also in app.screen.draft.recipe().data.also] == [0.5]
+        assert "1 more set" in screen_text(app)
+
+
 async def test_toml_without_an_editor_is_written_on_a_sheet(
     inspected: list[Recipe], empty: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from store import events
+from store import events, points
 from store.connection import Store, open_store, prepare
 from tests.store.support import add_run
-from workbench.training.events import Logged
+from workbench.training.events import Evaluated, Logged
 from workbench.training.journal import Entry
 from workbench.training.recording import Recorder
 
@@ -80,3 +80,15 @@ def test_a_batch_that_is_written_again_counts_once(store: Store, killed: Recorde
     killed.metrics.clear()
     write(store, killed, *batch)
     assert said(store, killed.run_id) == [EXACT]
+
+
+def test_an_evaluation_is_told_in_all_and_of_each_set(store: Store) -> None:
+    recorder = Recorder(add_run(store), "eval/accuracy")
+    values = {"eval/loss": 0.5, "eval/accuracy": 0.75, "eval@a/b/loss": 0.4, "eval@a/b/accuracy": 0.5}
+    values |= {"eval@films/loss": 0.6, "eval@films/accuracy": 1.0}
+    write(store, recorder, Entry(1, 1.0, Evaluated(4, "set", values, False)))
+    assert said(store, recorder.run_id) == [
+        "loss 0.500  accuracy 0.750",
+        "accuracy of each set: a/b 0.500  films 1.000",
+    ]
+    assert set(points.summaries(store, [recorder.run_id])[recorder.run_id]) == set(values)

@@ -3,11 +3,36 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from math import ceil
 
 POOL = 50
 """Batches sorted together by length: large enough for little padding, small enough to stay well mixed."""
+
+
+def seen_rows(rows: int, weight: float) -> int:
+    """Return how many rows of a set an epoch sees: its rows times its weight, at least one."""
+    return max(1, round(rows * weight)) if rows else 0
+
+
+def plan_rows(sets: Sequence[Sequence[int]], weights: Sequence[float], seed: int, epoch: int) -> list[int]:
+    """Return the rows that an epoch sees of several sets (their rows' numbers), each set as often as its weight says.
+
+    A row that is seen again has its number plus the number of all rows, then twice that, and so on. What is not a whole
+    pass goes on, epoch by epoch, through the set in a shuffled order: after any number of epochs no row of a set was
+    seen twice more than another.
+    """
+    total, seen = sum(map(len, sets)), list[int]()
+    for place, (numbers, weight) in enumerate(zip(sets, weights, strict=True)):
+        passes, rest = divmod(seen_rows(len(numbers), weight), len(numbers) or 1)
+        for copy in range(passes):
+            seen += [copy * total + number for number in numbers] if copy else numbers
+        if rest:
+            order = list(numbers)
+            random.Random(f"weight {seed} {place}").shuffle(order)
+            seen += [passes * total + order[(epoch * rest + nth) % len(order)] for nth in range(rest)]
+    return seen
 
 
 def plan_batches(lengths: Sequence[int], batch_size: int, seed: int, epoch: int, by_length: bool) -> list[list[int]]:
@@ -52,6 +77,24 @@ def sample(count: int, wanted: int | None, seed: int) -> list[int]:
     if wanted is None or wanted >= count:
         return list(range(count))
     return sorted(random.Random(f"rows {seed}").sample(range(count), wanted))
+
+
+def sample_each(labels: Sequence[Sequence[str]], wanted: int, seed: int) -> list[int]:
+    """Return the numbers of random rows in ascending order: `wanted` of each label, or all where there are fewer.
+
+    `labels` are those of each row; a row without any has one of its own, called none. Where rows have several labels, a
+    row is taken that has one of which rows are wanting still.
+    """
+    order = list(range(len(labels)))
+    random.Random(f"each {seed}").shuffle(order)
+    counts: Counter[str | None] = Counter()
+    taken = []
+    for number in order:
+        own: Sequence[str | None] = labels[number] or [None]
+        if any(counts[label] < wanted for label in own):
+            counts.update(own)
+            taken.append(number)
+    return sorted(taken)
 
 
 def split(count: int, share: float, seed: int) -> tuple[list[int], list[int]]:

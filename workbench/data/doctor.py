@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from workbench.data.features import Example
 from workbench.data.findings import SHOWN, Finding, warning
 from workbench.data.lengths import length_findings
-from workbench.data.prepare import ROWS, Prepared, Problem, digest, prepare
+from workbench.data.prepare import Prepared, digest, prepare
+from workbench.data.rows import ROWS, Problem
 from workbench.errors import WorkbenchError
 from workbench.recipe import Recipe
 from workbench.tasks import Task
@@ -62,18 +63,39 @@ def _row_errors(problems: Sequence[Problem]) -> Iterator[Finding]:
 
 
 def doubts(data: Prepared) -> Iterator[Finding]:
-    """Yield what is doubtful about examples that can be used."""
-    apart = data.validation_file != data.train_file
-    first = data.train if apart else sorted([*data.train, *data.validation], key=lambda each: each.row)
-    for finding in (*_rows(data.task, first), *_repeated(data.train), *_golds(data)):
-        yield replace(finding, where=data.train_file)
-    for finding in _rows(data.task, data.validation) if apart else ():
-        yield replace(finding, where=data.validation_file)
-    known = {digest(each.fields) for each in data.train}
-    shared = [each.row for each in data.validation if digest(each.fields) in known]
-    if shared:
-        what = f"{len(shared)} of {len(data.validation)} evaluation rows stand in the training rows too"
-        yield replace(warning("overlap", what, shared, "The scores flatter: remove them."), where=data.validation_file)
+    """Yield what is doubtful about examples that can be used, set by set."""
+    known: dict[str, str] = {}
+    for each in data.sets:
+        train, validation = (
+            [example for example in part if example.source == each.name] for part in (data.train, data.validation)
+        )
+        apart = each.validation_file != each.train_file
+        first = train if apart else sorted([*train, *validation], key=lambda example: example.row)
+        for finding in (*_rows(data.task, first), *_repeated(train), *_merged_twice(train, known)):
+            yield replace(finding, where=each.train_file)
+        for finding in _rows(data.task, validation) if apart else ():
+            yield replace(finding, where=each.validation_file)
+        known |= {digest(example.fields): each.name for example in train}
+    for finding in _golds(data):
+        yield replace(finding, where=", ".join(each.train_file for each in data.sets))
+    for each in data.sets:
+        validation = [example for example in data.validation if example.source == each.name]
+        shared = [example.row for example in validation if digest(example.fields) in known]
+        if shared:
+            what = f"{len(shared)} of {len(validation)} evaluation rows stand in the training rows too"
+            yield replace(
+                warning("overlap", what, shared, "The scores flatter: remove them."), where=each.validation_file
+            )
+
+
+def _merged_twice(examples: Sequence[Example], known: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield rows of a set that stand in another set too; `known` is what the sets before ask → the set's name."""
+    again = [(example.row, known[asked]) for example in examples if (asked := digest(example.fields)) in known]
+    if again:
+        sets = ", ".join(sorted({name for _, name in again}))
+        what = f"{plural(len(again), 'row')}: what a row of {sets} asks already"
+        rows = [row for row, _ in again]
+        yield warning("duplicates", what, rows, "They count double; remove them if that is not meant.")
 
 
 def _rows(task: Task, examples: Sequence[Example]) -> Iterator[Finding]:

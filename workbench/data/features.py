@@ -31,7 +31,8 @@ class RowProblem(Exception):
 class Example:
     """`fields` is what the model is asked, role → value, as JSON has it; `gold` what is right, None if not known.
 
-    `row` is where it stands in its file, from 1; 0 for what was typed. `mended` says how it was read where it breaks a
+    `row` is where it stands in its file, from 1; 0 for what was typed. `source` names the set that it is of, where
+    there are several. `mended` says how it was read where it breaks a
     rule but can be used.
     """
 
@@ -39,6 +40,7 @@ class Example:
     gold: Any = None
     row: int = field(default=0, compare=False)
     mended: str = field(default="", compare=False)
+    source: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from workbench.answers import asked
 from workbench.backbones import find_backbone
 from workbench.catalog import SIZES, describe_backbone
 from workbench.data.doctor import examine
-from workbench.data.prepare import Prepared, length_of
+from workbench.data.prepare import Prepared, length_of, rows_seen
 from workbench.errors import WorkbenchError
 from workbench.parents import looked_up
 from workbench.paths import Home
@@ -32,7 +32,7 @@ def answer(recipe: Recipe, cache: Path) -> dict[str, Any]:
 
 def _report(recipe: Recipe, data: Prepared, parameters: int | None) -> dict[str, Any]:
     """Return the fields of a Report, the findings left out."""
-    length = length_of(recipe, len(data.train), len(data.validation))
+    length = length_of(recipe, rows_seen(data), len(data.validation))
     return {
         "rows": len(data.train),
         "validation_rows": len(data.validation),

@@ -28,18 +28,25 @@ KEPT = 0.99
 
 def length_findings(recipe: Recipe, data: Prepared) -> Iterator[Finding]:
     """Yield what the recipe's length limit cuts, and how much the tokenizer does not know. Loads a tokenizer."""
-    step = max(1, len(data.train) // EXAMINED)
-    examples = data.train[::step][:EXAMINED]
-    tokenizer, longest = _tokenizer(recipe, data, examples)
+    examined = [_some(data, each.name) for each in data.sets]
+    tokenizer, longest = _tokenizer(recipe, data, [example for examples, _ in examined for example in examples])
     limit = min(recipe.training.max_length, longest)
-    features = data.task.encode(tokenizer, examples, limit)
-    for finding in (*_cut(data, examples, features, limit, longest), *_unknown(tokenizer, features)):
-        yield replace(finding, where=data.train_file)
+    for each, (examples, rows) in zip(data.sets, examined, strict=True):
+        features = data.task.encode(tokenizer, examples, limit)
+        found = *_cut(data, examples, rows, features, limit, longest), *_unknown(tokenizer, features)
+        yield from (replace(finding, where=each.train_file) for finding in found)
+
+
+def _some(data: Prepared, source: str) -> tuple[list[Example], int]:
+    """Return examples of training of a set, evenly taken from all, and how many it has."""
+    own = [example for example in data.train if example.source == source]
+    return own[:: max(1, len(own) // EXAMINED)][:EXAMINED], len(own)
 
 
 def _cut(
     data: Prepared,
     examples: Sequence[Example],
+    rows: int,
     features: Sequence[Feature],
     limit: int,
     longest: int,
@@ -54,12 +61,12 @@ def _cut(
             lost[what].append(example.row)
     of = sorted(max((each.info.get("of", 0) for each in own[place]), default=0) for place in range(len(examples)))
     keeps = of[min(len(of) - 1, int(KEPT * len(of)))] if of else 0
-    for what, rows in lost.items():
-        share = f"{len(rows)} of {len(examples)} rows" + (" examined" if len(examples) < len(data.train) else "")
+    for what, losing in lost.items():
+        share = f"{len(losing)} of {len(examples)} rows" + (" examined" if len(examples) < rows else "")
         remedy = f"training.max_length = {min(keeps, longest)} keeps 99 % of the rows whole."
         if keeps > longest:
             remedy = f"99 % of the rows need {keeps} tokens, this backbone takes {longest}: split the texts."
-        yield warning("truncation", f"{share} lose the {what} at {limit} tokens", rows, remedy)
+        yield warning("truncation", f"{share} lose the {what} at {limit} tokens", losing, remedy)
 
 
 def _unknown(tokenizer: PreTrainedTokenizerBase, features: Sequence[Feature]) -> Iterator[Finding]:

@@ -4,34 +4,40 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import Any
 
-from workbench.data.batching import default_evaluation, sample, split, updates_per_epoch
-from workbench.data.columns import choose_columns, guesses_in
-from workbench.data.features import Example, RowProblem
-from workbench.data.locating import beside
-from workbench.data.sources import Table, read, validation_of
+from workbench.data.batching import default_evaluation, sample, sample_each, seen_rows, split, updates_per_epoch
+from workbench.data.features import Example
+from workbench.data.merging import Opened, fitting_notes, learn_task, open_sets
+from workbench.data.rows import Problem, columns_of, examples_of, row_refusal
+from workbench.data.sources import read, validation_of
 from workbench.errors import WorkbenchError
 from workbench.recipe import Recipe
-from workbench.tasks import TASKS, Task
+from workbench.tasks import Task
 
-PROBLEMS_NAMED = 5
-"""How many rows that cannot be used are named."""
 
-ROWS = "rows"
-"""The code of the error that stands for rows that cannot be used."""
+@dataclass(frozen=True)
+class DataSet:
+    """One of the sets that are trained on, by the name that its examples have as their source: none where it is alone.
+
+    `train_file` and `validation_file` are where the rows stand: the same where some were set aside.
+    """
+
+    name: str
+    weight: float
+    train_file: str
+    validation_file: str
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a recipe's data come to. `columns` are those of the training rows, `types` what they hold in words,
+    """What a recipe's data come to. `columns` are those of the first set's rows, `types` what they hold in words,
     `encoding` how they are written; `chosen` maps role → column.
-
-    `train_file` and `validation_file` are where the rows stand: the same where some were set aside.
     """
 
     task: Task
@@ -42,8 +48,7 @@ class Prepared:
     encoding: str
     chosen: dict[str, str]
     notes: list[str]
-    train_file: str
-    validation_file: str
+    sets: list[DataSet]
 
     @property
     def eval_set(self) -> str:
@@ -57,7 +62,7 @@ class Prepared:
 
 
 def _content(examples: Sequence[Example]) -> list[Any]:
-    return [[example.fields, example.gold] for example in examples]
+    return [[each.fields, each.gold, *([each.source] if each.source else [])] for each in examples]
 
 
 def digest(content: Any) -> str:
@@ -74,6 +79,12 @@ class Length:
     evaluate_every: int
 
 
+def rows_seen(data: Prepared) -> int:
+    """Return how many rows of training an epoch sees, each set's as often as its weight says."""
+    counts = Counter(example.source for example in data.train)
+    return sum(seen_rows(counts[each.name], each.weight) for each in data.sets)
+
+
 def length_of(recipe: Recipe, rows: int, validation_rows: int) -> Length:
     """Return how long a recipe's run is on so many rows of batches."""
     training = recipe.training
@@ -83,175 +94,89 @@ def length_of(recipe: Recipe, rows: int, validation_rows: int) -> Length:
     return Length(ceil(per_epoch * training.epochs), per_epoch, every)
 
 
-@dataclass(frozen=True)
-class Problem:
-    """A row, counted from 1, that cannot be used."""
-
-    where: str
-    row: int
-    column: str
-    problem: RowProblem
-
-
 def prepare(recipe: Recipe, cache: Path, problems: list[Problem] | None = None) -> Prepared:
     """Read and check the data of a recipe; raise a WorkbenchError that names the file, the column and the row.
 
     `problems` is given all rows that cannot be used, where not only the first are wanted.
     """
     problems = [] if problems is None else problems
-    table = read(recipe.data.train, cache)
-    guesses: list[str] = []
-    chosen = columns_of(recipe, table, guesses)
-    names, named_by, notes = _label_names(recipe.data.train, table, chosen)
-    task = _learned(recipe, table, chosen, names, problems)
-    notes = [*table.notes, *guesses, *notes, *_names_used(task, names, named_by), *task.notes()]
-    train = examples_of(task, table, chosen, problems)
-    source, held_out_file = recipe.data.validation or validation_of(recipe.data.train, cache), table.where
-    kept: Sequence[int]
-    if source:
-        held_out_table = read(source, cache, "validation")
-        told = [*held_out_table.notes]
-        validation = examples_of(task, held_out_table, columns_of(recipe, held_out_table, told, chosen), problems)
-        notes += [f"evaluation: {note}" for note in told]
-        kept, held_out_file = sample(len(train), recipe.data.rows, recipe.seed), held_out_table.where
+    opened = open_sets(recipe, cache, problems)
+    notes = [f"{each.source.title}{note}" for each in opened for note in each.notes]
+    task = learn_task(recipe, opened, problems)
+    notes += [note for each in opened for note in each.names_used(task)] + task.notes()
+    parts = [_part(recipe, task, each, cache, problems, notes) for each in opened]
     if problems:
-        raise _refusal(problems)
-    if not source:
-        kept, held_out = split(len(train), recipe.data.validation_share, recipe.seed)
-        if not kept:
-            raise WorkbenchError(
-                "too few rows to set some aside for evaluation", where=table.where, code="too-few-rows"
-            )
-        validation = [train[number] for number in held_out]
-        kept = [kept[number] for number in sample(len(kept), recipe.data.rows, recipe.seed)]
-        notes.append(f"{len(held_out)} of {len(train)} rows are set aside for evaluation")
-    if recipe.data.rows and recipe.data.rows > len(kept):
-        notes.append(f"data.rows asks for {recipe.data.rows}, there are {len(kept)}")
-    train = [train[number] for number in kept]
+        raise row_refusal(problems)
+    parts = [_divided(recipe, part, notes) for part in parts]
+    notes += fitting_notes(task, opened, [part.train for part in parts])
+    train = [example for part in parts for example in part.train]
+    table = opened[0].table
     return Prepared(
         task=task,
-        train=train,
-        validation=validation,
+        train=_fewer(recipe, task, train, notes),
+        validation=[example for part in parts for example in part.validation or ()],
         columns=table.columns,
         types=table.types,
         encoding=table.encoding,
-        chosen=chosen,
+        chosen=opened[0].chosen,
         notes=notes,
-        train_file=table.where,
-        validation_file=held_out_file,
+        sets=[part.set for part in parts],
     )
 
 
-def _learned(recipe: Recipe, table: Table, chosen: dict[str, str], names: list[str], problems: list[Problem]) -> Task:
-    """Return the task after a look at the training rows; raise a WorkbenchError where one cannot be read."""
-    kind = TASKS[recipe.task.name]
-    try:
-        return kind.learn(recipe.task, rows_of(table, chosen), names)
-    except RowProblem as problem:
-        problems += _unreadable(kind, recipe, table, chosen)
-        if not problems:
-            # What is wrong with all rows together is wrong with none of them alone.
-            what = f"column {chosen[problem.role]!r} {problem.what}"
-            raise WorkbenchError(what, table.where, problem.hint, problem.code) from None
-        raise _refusal(problems) from None
-    except WorkbenchError as error:
-        raise WorkbenchError(error.what, table.where, error.hint, error.code) from None
+@dataclass(frozen=True)
+class _Part:
+    """The examples of one set; `validation` is None where some of its training rows are to be set aside."""
+
+    set: DataSet
+    train: list[Example]
+    validation: list[Example] | None
 
 
-def _unreadable(kind: type[Task], recipe: Recipe, table: Table, chosen: dict[str, str]) -> Iterator[Problem]:
-    for number, row in enumerate(rows_of(table, chosen), 1):
-        try:
-            kind.learn(recipe.task, [row], [])
-        except RowProblem as problem:
-            yield Problem(table.where, number, chosen[problem.role], problem)
-        except WorkbenchError:
-            continue
+def _part(recipe: Recipe, task: Task, opened: Opened, cache: Path, problems: list[Problem], notes: list[str]) -> _Part:
+    """Return the examples of a set, those to evaluate on too where it or the recipe has them."""
+    table, source = opened.table, opened.source
+    found = examples_of(task, table, opened.chosen, problems, opened.read, source.name)
+    held_out = recipe.data.validation
+    if held_out is None:
+        held_out = validation_of(source.train, cache)
+    elif source.number:
+        return _Part(DataSet(source.name, source.weight, table.where, table.where), found, [])
+    if not held_out:
+        return _Part(DataSet(source.name, source.weight, table.where, table.where), found, None)
+    there = read(held_out, cache, "validation")
+    told = [*there.notes]
+    chosen = columns_of(recipe, there, told, opened.chosen, source.columns)
+    validation = examples_of(task, there, chosen, problems, opened.read, source.name)
+    notes += [f"{source.title}evaluation: {note}" for note in told]
+    return _Part(DataSet(source.name, source.weight, table.where, there.where), found, validation)
 
 
-def _refusal(problems: Sequence[Problem]) -> WorkbenchError:
-    """Return the error that names the first rows that cannot be used."""
-    where = problems[0].where
-    # Where a file is both trained and evaluated on, its rows were looked at twice.
-    here = list({each.row: each for each in problems if each.where == where}.values())
-    lines = [f"row {each.row}: column {each.column!r} {each.problem.what}" for each in here[:PROBLEMS_NAMED]]
-    more = len(here) - PROBLEMS_NAMED
-    words = "\n".join([*lines, *([f"and {more} more rows"] if more > 0 else [])])
-    return WorkbenchError(words, where=where, hint=here[0].problem.hint, code=ROWS)
-
-
-def columns_of(recipe: Recipe, table: Table, notes: list[str], like: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return role → column of a table for a recipe's task; `notes` is told each that is guessed by what it holds.
-
-    `like` are the columns of training: the same ones are taken where the table has them, and what the model is asked
-    with must be there; raise a WorkbenchError where it is not.
-    """
-    roles = TASKS[recipe.task.name].card.roles
-    named = {role: getattr(recipe.task, role) or column_like(role, like, table) for role in roles}
-    chosen = choose_columns(roles, named, table.columns, table.where, table.types)
-    notes += guesses_in(roles, named, chosen)
-    lacking = [role for role in like or () if roles[role].asked and role not in chosen]
-    if lacking:
+def _divided(recipe: Recipe, part: _Part, notes: list[str]) -> _Part:
+    """Return a set with a share of its training rows set aside, where it has no others to evaluate on."""
+    if part.validation is not None:
+        return part
+    kept, held_out = split(len(part.train), recipe.data.validation_share, recipe.seed)
+    if not kept:
         raise WorkbenchError(
-            f"no column for the {lacking[0]} that training has",
-            where=table.where,
-            hint=f"Training takes it from column {(like or {})[lacking[0]]!r}.",
-            code="no-column",
+            "too few rows to set some aside for evaluation", where=part.set.train_file, code="too-few-rows"
         )
-    return chosen
+    title = f"{part.set.name}: " if part.set.name else ""
+    notes.append(f"{title}{len(held_out)} of {len(part.train)} rows are set aside for evaluation")
+    train, validation = ([part.train[number] for number in numbers] for numbers in (kept, held_out))
+    return _Part(part.set, train, validation)
 
 
-def column_like(role: str, like: Mapping[str, str] | None, table: Table) -> str | None:
-    """Return the column that training took for a role, where a table has it."""
-    column = (like or {}).get(role)
-    return column if column in table.columns else None
-
-
-def rows_of(table: Table, chosen: dict[str, str]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a table as role → value."""
-    values = [table.values(column) for column in chosen.values()]
-    for row in zip(*values, strict=True):
-        yield dict(zip(chosen, row, strict=True))
-
-
-def examples_of(task: Task, table: Table, chosen: dict[str, str], problems: list[Problem]) -> list[Example]:
-    """Return the examples of a table, and add to `problems` the rows that cannot be used."""
-    examples: list[Example] = []
-    for number, row in enumerate(rows_of(table, chosen), 1):
-        try:
-            _refuse_empty(task, row)
-            examples.append(replace(task.example(row), row=number))
-        except RowProblem as problem:
-            problems.append(Problem(table.where, number, chosen.get(problem.role, problem.role), problem))
-    return examples
-
-
-def _refuse_empty(task: Task, row: dict[str, Any]) -> None:
-    for role, value in row.items():
-        card = task.card.roles[role]
-        if card.required and not card.blank and (value is None or (isinstance(value, str) and not value.strip())):
-            raise RowProblem("is empty", role, code="empty")
-        if isinstance(value, list) and not card.in_prompts:
-            raise RowProblem("holds several texts, not one", role, "Write a row for each of them.")
-
-
-def _names_used(task: Task, names: list[str], named_by: str) -> list[str]:
-    if not names:
-        return []
-    known = task.learned.get("labels", [])
-    fits = "names" in task.learned or set(known) <= set(names)
-    return [f"{named_by} {'names the labels' if fits else 'does not fit the labels and is not used'}"]
-
-
-def _label_names(source: str, table: Table, chosen: dict[str, str]) -> tuple[list[str], str, list[str]]:
-    """Return the names of the labels 0, 1, 2, …, what gives them (a file, or the column itself), and notes."""
-    file = beside(source, "labels.txt")
-    notes = []
-    try:
-        names = file.read_text(encoding="utf-8-sig").splitlines() if file else []
-    except (OSError, UnicodeDecodeError):
-        names, notes = [], [f"{file} is there but cannot be read"]
-    names = [name.strip() for name in names if name.strip()]
-    if names:
-        return names, "labels.txt beside the data", notes
-    column = next((column for column in chosen.values() if column in table.names), "")
-    return table.names.get(column, []), f"column {column!r}", notes
+def _fewer(recipe: Recipe, task: Task, train: list[Example], notes: list[str]) -> list[Example]:
+    """Return as many random examples of training as the recipe asks for, in all or of each label."""
+    rows, each = recipe.data.rows, recipe.data.per_class
+    if each is not None:
+        labels = [[label for label, count in task.count_golds([example]).items() if count] for example in train]
+        kept = sample_each(labels, each, recipe.seed)
+        counts = task.count_golds([train[number] for number in kept])
+        few = [f"{label} {count}" for label, count in counts.items() if count < each]
+        notes += [f"data.per_class asks for {each}, there are fewer of: {', '.join(few[:10])}"] if few else []
+        return [train[number] for number in kept]
+    if rows and rows > len(train):
+        notes.append(f"data.rows asks for {rows}, there are {len(train)}")
+    return [train[number] for number in sample(len(train), rows, recipe.seed)]

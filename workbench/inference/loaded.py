@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from workbench import recipe as recipes
 from workbench.data.columns import choose_columns
 from workbench.data.features import Example, Feature, RowProblem
-from workbench.data.prepare import column_like, rows_of
+from workbench.data.rows import column_like, rows_of
 from workbench.data.sources import read
 from workbench.errors import WorkbenchError
 from workbench.inference.scoring import answers_to

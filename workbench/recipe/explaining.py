@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from workbench.recipe.model import Recipe
 from workbench.strategies import STRATEGIES
@@ -23,6 +23,7 @@ WANTED = {
     "string_type": "a text",
     "model_type": "a table",
     "dict_type": "a table",
+    "tuple_type": "a list of tables",
 }
 """What a value should be, by pydantic's name of the problem, where its own words are a programmer's."""
 
@@ -65,5 +66,7 @@ def _keys(tables: list[str], location: tuple[Any, ...]) -> list[str]:
         return list(CHOICES[tables[0]][location[1]].Options.model_fields)
     model: Any = Recipe
     for table in tables:
-        model = model.model_fields[table].annotation
+        if not table.isdigit():
+            model = model.model_fields[table].annotation
+            model = next(iter(get_args(model)), model)
     return list(model.model_fields)

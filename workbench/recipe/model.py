@@ -15,6 +15,8 @@ from pydantic import Field, model_validator
 
 from workbench.catalog import SIZES, STRATEGIES, TASKS, why_senseless
 from workbench.parts import Part, StrategyOptions, TaskOptions
+from workbench.recipe.augment import Augment
+from workbench.recipe.augment import why_not as why_not_augment
 from workbench.recipe.remedies import why_no_remedy
 from workbench.strategies import STRATEGIES as STRATEGY_CLASSES
 from workbench.tasks import TASKS as TASK_CLASSES
@@ -33,11 +35,21 @@ else:
     ]
 
 
+class Also(Part):
+    train: str = Field(min_length=1, description="Another set: a file, folder, starter:NAME, hub:ID, sqlite:… …")
+    weight: float = Field(1.0, gt=0, le=1000, description="How often each of its rows is seen in an epoch")
+    columns: dict[str, str] = Field({}, description="Its own names of columns: role → column")
+    labels: dict[str, str] = Field({}, description="Its own names of labels: its label → that of all sets")
+
+
 class Data(Part):
     train: str = Field(min_length=1, description="A file, folder, starter:NAME, hub:ID, sqlite:… or parallel:…")
     validation: str | None = Field(None, description="What to evaluate on, as train; none takes its own or a share")
     validation_share: float = Field(0.1, gt=0, lt=1, description="Share of train set aside where no file is given")
     rows: int | None = Field(None, ge=1, description="Train on this many random rows; none takes all")
+    per_class: int | None = Field(None, ge=1, description="Train on this many random rows of each label")
+    weight: float = Field(1.0, gt=0, le=1000, description="How often each row of train is seen in an epoch")
+    also: tuple[Also, ...] = Field((), description="More sets to train on with it, each a table: train, weight, …")
 
 
 class Backbone(Part):
@@ -108,6 +120,7 @@ class Recipe(Part):
     backbone: Backbone
     strategy: StrategyTable
     training: Training = Training()
+    augment: Augment = Augment()
     evaluation: Evaluation = Evaluation()
     checkpoint: Checkpoint = Checkpoint()
     hardware: Hardware = Hardware()
@@ -144,6 +157,25 @@ class Recipe(Part):
         metrics = TASKS[self.task.name].metrics
         if self.evaluation.metric is not None and self.evaluation.metric not in metrics:
             raise ValueError(f"evaluation.metric\x00{self.evaluation.metric!r} is not one of {', '.join(metrics)}")
+        setting, reason = why_not_augment(self.augment, TASKS[self.task.name], self.backbone.name)
+        if setting:
+            raise ValueError(f"augment.{setting}\x00{reason}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_sets(self) -> Recipe:
+        data, card = self.data, TASKS[self.task.name]
+        if data.per_class is not None and not card.labelled:
+            raise ValueError(f"data.per_class\x00{card.title} has no labels to count rows of: take data.rows")
+        if data.per_class is not None and data.rows is not None:
+            raise ValueError("data.per_class\x00data.rows already says how many rows: take one of the two")
+        for number, also in enumerate(data.also):
+            unknown = next((role for role in also.columns if role not in card.roles), None)
+            if unknown is not None:
+                roles = ", ".join(card.roles)
+                raise ValueError(f"data.also.{number}.columns\x00{unknown!r} is not one of {roles}")
+            if also.labels and not card.labelled:
+                raise ValueError(f"data.also.{number}.labels\x00{card.title} has no labels to rename")
         return self
 
     @property
@@ -164,7 +196,7 @@ class Recipe(Part):
     @property
     def dataset(self) -> str:
         """A short name of the training data, without its folder."""
-        return _stem(self.data.train)
+        return short_name(self.data.train)
 
     def flat(self) -> dict[str, Any]:
         """Return every setting as `table.key` → value, the name left out."""
@@ -190,7 +222,11 @@ class Recipe(Part):
         """Write the whole recipe, defaults too, as TOML."""
         import tomli_w
 
-        return tomli_w.dumps(_without_none(self.model_dump(mode="json")))
+        tables = _without_none(self.model_dump(mode="json"))
+        if not self.data.also:
+            # A first [[data.also]] can then be written below.
+            del tables["data"]["also"]
+        return tomli_w.dumps(tables)
 
 
 def _training_defaults(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -218,6 +254,7 @@ def _flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _without_none(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return tables without what is left open: TOML has no word for it."""
     return {
         key: _without_none(value) if isinstance(value, Mapping) else value
         for key, value in table.items()
@@ -225,7 +262,8 @@ def _without_none(table: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _stem(source: str) -> str:
+def short_name(source: str) -> str:
+    """Return what to call a source of data: the name of its file, or of the folder that has it."""
     scheme, _, rest = source.partition(":")
     path = Path(re.split("[#,@]", rest)[0] if scheme in ("sqlite", "parallel", "hub") else source.rpartition(":")[2])
     stem = path.name.split(".")[0]

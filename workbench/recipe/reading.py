@@ -12,11 +12,12 @@ from pydantic import ValidationError
 
 from workbench.data.locating import pair_of
 from workbench.errors import WorkbenchError
+from workbench.recipe.augment import MODELS as AUGMENT_MODELS
 from workbench.recipe.explaining import explain
 from workbench.recipe.model import FIRST_WORDS, Recipe
 
 DEEPEST = 10
-MODELS = (("backbone", "name"), ("strategy", "teacher"))
+MODELS = (("backbone", "name"), ("strategy", "teacher"), *(("augment", key) for key in AUGMENT_MODELS))
 """The settings that name a model: a folder, a Hub id or a run."""
 
 
@@ -76,6 +77,8 @@ def anchor(raw: Mapping[str, Any], base: Path) -> dict[str, Any]:
         for key in ("train", "validation"):
             if isinstance(data.get(key), str):
                 data[key] = _anchored_source(data[key], base, f"data.{key}")
+        if isinstance(data.get("also"), (list, tuple)):
+            data["also"] = [_anchored_set(each, base, number) for number, each in enumerate(data["also"])]
     for table, key in MODELS:
         name = anchored[table].get(key) if isinstance(anchored.get(table), dict) else None
         if isinstance(name, str) and (
@@ -83,6 +86,14 @@ def anchor(raw: Mapping[str, Any], base: Path) -> dict[str, Any]:
         ):
             anchored[table][key] = _absolute(name, base, f"{table}.{key}")
     return anchored
+
+
+def _anchored_set(also: Any, base: Path, number: int) -> Any:
+    """Return one more set of data with its source anchored; a text alone is its source."""
+    table = {"train": also} if isinstance(also, str) else also
+    if not isinstance(table, Mapping) or not isinstance(table.get("train"), str):
+        return table
+    return {**table, "train": _anchored_source(table["train"], base, f"data.also.{number}.train")}
 
 
 def _anchored_source(source: str, base: Path, where: str) -> str:

@@ -40,7 +40,7 @@ def submit(home: Home, recipe: Recipe, *, parent_id: int | None = None, grp: str
         folders.settle(home, store)
         if parent_id is not None and runs.get(store, parent_id) is None:
             raise WorkbenchError("there is no such run to follow from", where=f"#{parent_id}")
-        recipe, parent = parents.pin(home, store, parents.pin_teacher(store, recipe))
+        recipe, parent = parents.pin(home, store, parents.pin_helpers(store, recipe))
         uid, toml = new_uid(), recipe.to_toml()
         staged = folders.stage(home, uid, toml)
         if parent is not None:

@@ -59,6 +59,7 @@ class CausalPretraining(Task):
         starter="stories",
         head=False,
         pretraining=True,
+        unaugmented="a language is learned of text as it is written",
         able_untrained=True,
         per_token=True,
     )

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from workbench.data.encoding import encode
 from workbench.data.features import Example, Feature, Shape
-from workbench.parts import Role, TaskCard, TaskOptions
+from workbench.parts import AUGMENTED, Role, TaskCard, TaskOptions
 from workbench.tasks.answer import Answer, mean_loss
 from workbench.tasks.contrast import in_batch_loss
 from workbench.tasks.pooling import Pooling, choose_pooling, set_pooler_aside, vectors_of, whole_state, write_modules
@@ -73,6 +73,7 @@ class Embeddings(Task):
         "mrr",
         starter="paraphrases",
         head=False,
+        augmented=AUGMENTED,
         able_untrained=True,
     )
     Options: ClassVar[type[TaskOptions]] = Options

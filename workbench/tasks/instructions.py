@@ -67,6 +67,7 @@ class Instructions(Task):
         able_untrained=True,
         per_token=True,
         remedies=("rdrop",),
+        unaugmented="an answer is to the very words that are asked",
     )
     Options: ClassVar[type[TaskOptions]] = Options
     auto = "AutoModelForCausalLM"

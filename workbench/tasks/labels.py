@@ -32,6 +32,12 @@ def named_labels(found: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
     return {"labels": list(found)}
 
 
+def names_of_numbers(found: Iterable[str], names: Sequence[str]) -> dict[str, str]:
+    """Return number → name for the labels of a set, where they are numbers that `names` has a name for."""
+    learned = named_labels(sorted(found, key=label_order), names)
+    return {str(number): name for number, name in enumerate(learned["labels"])} if learned.get("numbered") else {}
+
+
 def numbers_of(learned: dict[str, Any]) -> dict[str, int]:
     """Return label → number of the output that stands for it, by name and, where names were given, by number."""
     labels: list[str] = learned["labels"]

@@ -63,6 +63,7 @@ class MaskedPretraining(Task):
         starter="stories",
         head=False,
         pretraining=True,
+        unaugmented="a language is learned of text as it is written",
         able_untrained=True,
         per_token=True,
     )

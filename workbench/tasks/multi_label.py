@@ -6,14 +6,14 @@ import ast
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
 from workbench.data.features import Example, Feature, RowProblem
 from workbench.errors import WorkbenchError
-from workbench.parts import Role, TaskCard, TaskOptions
+from workbench.parts import AUGMENTED, Role, TaskCard, TaskOptions
 from workbench.tasks.answer import Answer, mean_loss
 from workbench.tasks.divergence import divergence
 from workbench.tasks.labels import (
@@ -23,10 +23,11 @@ from workbench.tasks.labels import (
     label_text,
     name_outputs,
     named_labels,
+    names_of_numbers,
     number_of,
     numbers_of,
 )
-from workbench.tasks.task import Task, Watch
+from workbench.tasks.task import Reading, Row, Task, Watch
 from workbench.tasks.texts import PAIR, PAIR_HELP, TEXT, TEXT_HELP, logits_of, text_features, text_fields
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class MultiLabel(Task):
         ("micro_f1", "macro_f1", "weighted_f1", "accuracy", "loss"),
         "micro_f1",
         per_text=True,
+        labelled=True,
+        augmented=AUGMENTED,
         starter="emotions",
         remedies=("rdrop", "mixup", "class_weights"),
     )
@@ -88,6 +91,19 @@ class MultiLabel(Task):
                 "no row has a label", where="data.train", hint="Is it the right column?", code="broken-labels"
             )
         return cls(options, named_labels(found, names))
+
+    @classmethod
+    def reading(cls, options: Any, rows: Iterable[Row], names: Sequence[str], labels: Mapping[str, str]) -> Reading:
+        """Return how a set's rows are read: labels by name, where numbers have names, then as `labels` says."""
+        found = {label for row in rows for label in labels_of(row, options.separator) or ()}
+        called = names_of_numbers(found, names)
+
+        def read(row: Row) -> Row:
+            told = labels_of(row, options.separator)
+            named = [called.get(label, label) for label in told or ()]
+            return row if told is None else row | {"labels": [labels.get(label, label) for label in named]}
+
+        return read
 
     def example(self, row: dict[str, Any]) -> Example:
         """Return the texts of a row, and the numbers of its labels in ascending order."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field
 
+from workbench.data.augmentation import Unit
 from workbench.data.features import IGNORED, Example, Feature, RowProblem
 from workbench.errors import WorkbenchError
-from workbench.parts import Role, TaskCard, TaskOptions
+from workbench.parts import WORDWISE, Role, TaskCard, TaskOptions
 from workbench.tasks.answer import Answer
 from workbench.tasks.divergence import divergence_at_labels
 from workbench.tasks.labels import ClassWeights, balanced, name_outputs
@@ -27,7 +29,7 @@ from workbench.tasks.tags import (
     strict_bio,
     tags_of_spans,
 )
-from workbench.tasks.task import Task, Watch
+from workbench.tasks.task import Reading, Row, Task, Watch
 from workbench.tasks.texts import logits_of
 from workbench.tasks.words import blank_words, cut_words, said_in, windows_of, words_of
 
@@ -76,6 +78,9 @@ class NamedEntities(Task):
         "f1",
         starter="entities",
         remedies=("rdrop", "class_weights"),
+        labelled=True,
+        augmented=WORDWISE,
+        unaugmented="the words of a translation have no tags",
     )
     Options: ClassVar[type[TaskOptions]] = Options
     auto = "AutoModelForTokenClassification"
@@ -119,6 +124,25 @@ class NamedEntities(Task):
             learned["words"] = "blanks"
         return cls(options, {"labels": bio_labels(kinds), "scheme": scheme, **learned})
 
+    @classmethod
+    def reading(cls, options: Any, rows: Iterable[Row], names: Sequence[str], labels: Mapping[str, str]) -> Reading:
+        """Return how a set's rows are read: tags by name and in BIO, spans as they are, types as `labels` says."""
+        learned = cls.learn(options, rows, names).learned
+
+        def called(tag: str) -> str:
+            return tag if tag == OUTSIDE else f"{tag[:2]}{labels.get(tag[2:], tag[2:])}"
+
+        def read(row: Row) -> Row:
+            marks = marks_of(row)
+            if isinstance(marks, tuple):
+                spans = [[span.start, span.end, labels.get(span.kind, span.kind)] for span in marks]
+                return row | {"tags": spans}
+            if marks is None:
+                return row
+            return row | {"tags": [called(tag) for tag in as_bio(_named(marks, learned), learned["scheme"])]}
+
+        return read
+
     def example(self, row: dict[str, Any]) -> Example:
         """Return the words of a row, or the text that they are cut from, and the numbers of the words' tags."""
         marks, said = marks_of(row), said_in(row)
@@ -143,6 +167,28 @@ class NamedEntities(Task):
     def texts(self, example: Example) -> list[str]:
         """Return the words with blanks between, as the tokenizer will see them."""
         return [" ".join(words_of(example.fields["tokens"]))]
+
+    def passages(self, example: Example) -> dict[str, list[Unit]]:
+        """Return the words of an example, those of an entity in a group of their own."""
+        words = words_of(example.fields["tokens"])
+        groups = [0] * len(words)
+        for number, entity in enumerate(entities_of(self._tags(example.gold or ())), 1):
+            groups[entity.start : entity.end] = [number] * (entity.end - entity.start)
+        return {"tokens": [Unit(word, " ", place, groups[place]) for place, word in enumerate(words)]}
+
+    def rewritten(self, example: Example, passages: Mapping[str, Sequence[Unit]]) -> Example:
+        """Return the example with other words, each with its tag; what is left of an entity is one."""
+        units = passages["tokens"]
+        fields = example.fields | {"tokens": [unit.text for unit in units]}
+        if example.gold is None:
+            return replace(example, fields=fields)
+        kinds = [self.labels[example.gold[unit.start]][2:] for unit in units]
+        before = [0, *(unit.group for unit in units)]
+        tags = [
+            f"{'I' if group == unit.group else 'B'}-{kind}" if unit.group else OUTSIDE
+            for group, unit, kind in zip(before, units, kinds, strict=False)
+        ]
+        return replace(example, fields=fields, gold=[self._numbers[tag] for tag in tags])
 
     def configure(self, config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> None:
         """Name the outputs in a model's configuration; have the tokenizer write the blanks between words."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
+from workbench.data.augmentation import Unit, units_of, written
 from workbench.data.features import Example, Feature, RowProblem, Shape
 from workbench.errors import WorkbenchError
-from workbench.parts import Role, TaskCard, TaskOptions
+from workbench.parts import WORDWISE, Role, TaskCard, TaskOptions
 from workbench.tasks.answer import Answer, mean_loss, softmax
 from workbench.tasks.answer_spans import answers_of, named_answers
 from workbench.tasks.divergence import divergence
@@ -77,6 +78,8 @@ class QuestionAnswering(Task):
         max_length=384,
         starter="questions",
         remedies=("rdrop",),
+        augmented=WORDWISE,
+        unaugmented="a translation has no place for the answer",
     )
     Options: ClassVar[type[TaskOptions]] = Options
     auto = "AutoModelForQuestionAnswering"
@@ -111,6 +114,34 @@ class QuestionAnswering(Task):
     def gold_words(self, example: Example) -> str | None:
         """Return the right answers, equal ones once."""
         return None if example.gold is None else " | ".join(dict.fromkeys(example.gold["text"])) or NO_ANSWER
+
+    def passages(self, example: Example) -> dict[str, list[Unit]]:
+        """Return the words of the question, and of the context, of which those of the answers are kept.
+
+        A context whose answer begins with the blanks before its first word is left as it is.
+        """
+        question, context = (units_of(example.fields[role]) for role in ("question", "context"))
+        spans = _answer_spans(example)
+        if any(not context or start < context[0].start for start, _ in spans):
+            return {"question": question}
+        kept = [any(start < unit.end and end > unit.start for start, end in spans) for unit in context]
+        return {
+            "question": question,
+            "context": [replace(unit, kept=each) for unit, each in zip(context, kept, strict=True)],
+        }
+
+    def rewritten(self, example: Example, passages: Mapping[str, Sequence[Unit]]) -> Example:
+        """Return the example with other words around its answers, which have their new places."""
+        fields = example.fields | {role: written(units) for role, units in passages.items()}
+        if not example.gold or "context" not in passages:
+            return replace(example, fields=fields)
+        moved: dict[int, int] = {}
+        place = 0
+        for unit in passages["context"]:
+            moved |= {old: place + old - unit.start for old in range(unit.start, unit.end)} if unit.kept else {}
+            place += len(unit.text) + len(unit.blank)
+        starts = [moved[start] for start in example.gold["answer_start"]]
+        return replace(example, fields=fields, gold=example.gold | {"answer_start": starts})
 
     def configure(self, config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> None:
         """Set the two outputs of a token: whether an answer starts there, and whether it ends there."""
@@ -242,6 +273,12 @@ class QuestionAnswering(Task):
 def _info(window: Window) -> dict[str, Any]:
     """Return what an answer needs of a window; nothing of a context is cut, so that only a question's rest is `of`."""
     return {"of": len(window.ids) + window.cut, "window": window}
+
+
+def _answer_spans(example: Example) -> list[tuple[int, int]]:
+    """Return where the right answers of an example begin and end in its context, in characters."""
+    gold = example.gold or {"text": [], "answer_start": []}
+    return [(start, start + len(text)) for text, start in zip(gold["text"], gold["answer_start"], strict=True)]
 
 
 def _labels(example: Example, window: Window) -> list[int] | None:

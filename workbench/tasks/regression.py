@@ -10,7 +10,7 @@ from pydantic import Field
 
 from workbench.data.features import Example, Feature, RowProblem
 from workbench.errors import WorkbenchError
-from workbench.parts import Role, TaskCard, TaskOptions
+from workbench.parts import AUGMENTED, Role, TaskCard, TaskOptions
 from workbench.tasks.answer import Answer, mean_loss
 from workbench.tasks.task import Task, Watch
 from workbench.tasks.texts import PAIR, PAIR_HELP, TEXT, TEXT_HELP, logits_of, text_features, text_fields
@@ -52,6 +52,7 @@ class Regression(Task):
         ("spearman", "pearson", "mae", "loss"),
         "spearman",
         per_text=True,
+        augmented=AUGMENTED,
         starter="similarity",
         remedies=("rdrop", "mixup"),
     )

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from workbench.data.features import Example, RowProblem
 from workbench.errors import WorkbenchError
-from workbench.parts import Role, TaskCard, TaskOptions
+from workbench.parts import AUGMENTED, Role, TaskCard, TaskOptions
 from workbench.tasks.answer import Answer, mean_loss
 from workbench.tasks.contrast import cosent_loss
 from workbench.tasks.embeddings import PAIR, POOLING_HELP, TEXT, Embeddings, corpus_of, inputs_of
@@ -47,6 +47,7 @@ class Similarity(Embeddings):
         "spearman",
         starter="similarity",
         head=False,
+        augmented=AUGMENTED,
         able_untrained=True,
     )
     Options = Options

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from workbench.data.augmentation import Unit, units_of, written
 from workbench.data.features import Example, Feature, Shape
 from workbench.data.findings import Finding
 from workbench.parts import TaskCard, TaskOptions
@@ -19,6 +21,12 @@ if TYPE_CHECKING:
 
 Watch = Callable[[list[int]], bool]
 """Told the tokens of the first row at each step of a generation; returns whether to stop."""
+
+Row = dict[str, Any]
+"""Role → value."""
+
+Reading = Callable[[Row], Row]
+"""Returns a row of one set as all the sets that are merged would have it."""
 
 
 class Task(ABC):
@@ -45,6 +53,15 @@ class Task(ABC):
         `names` are those of the labels 0, 1, 2, … where a labels.txt beside the data gives them.
         """
         return cls(options, {})
+
+    @classmethod
+    def reading(cls, options: Any, rows: Iterable[Row], names: Sequence[str], labels: Mapping[str, str]) -> Reading:
+        """Return how the rows of one of several merged sets are read: its labels by name, called as `labels` says.
+
+        `rows` and `names` are those of the set, as `learn` has them; `labels` maps the names of the set's labels to
+        those of all. Raise a RowProblem where a row cannot be read.
+        """
+        return lambda row: row
 
     def describe(self) -> dict[str, Any]:
         """Return what `from_description` rebuilds this task from, as JSON has it."""
@@ -77,6 +94,16 @@ class Task(ABC):
     def texts(self, example: Example) -> list[str]:
         """Return the texts that a tokenizer made for the rows is trained on."""
         return [value for value in example.fields.values() if isinstance(value, str)]
+
+    def passages(self, example: Example) -> dict[str, list[Unit]]:
+        """Return the words of each text of an example that augmentation may change, role → words."""
+        return {role: units_of(value) for role, value in example.fields.items() if isinstance(value, str)}
+
+    def rewritten(self, example: Example, passages: Mapping[str, Sequence[Unit]]) -> Example:
+        """Return an example of training with some of its passages changed, what is right of it moved along."""
+        return replace(
+            example, fields=example.fields | {role: written(units).strip() for role, units in passages.items()}
+        )
 
     def notes(self) -> list[str]:
         """Return what a person should know of how this task measures: told once, before the training."""

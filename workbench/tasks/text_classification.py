@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
 from workbench.data.features import Example, Feature, RowProblem
 from workbench.errors import WorkbenchError
-from workbench.parts import Role, TaskCard, TaskOptions
+from workbench.parts import AUGMENTED, Role, TaskCard, TaskOptions
 from workbench.tasks.answer import Answer, mean_loss, softmax
 from workbench.tasks.divergence import divergence
 from workbench.tasks.labels import (
@@ -21,10 +21,11 @@ from workbench.tasks.labels import (
     label_text,
     name_outputs,
     named_labels,
+    names_of_numbers,
     number_of,
     numbers_of,
 )
-from workbench.tasks.task import Task, Watch
+from workbench.tasks.task import Reading, Row, Task, Watch
 from workbench.tasks.texts import PAIR, PAIR_HELP, TEXT, TEXT_HELP, logits_of, text_features, text_fields
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class TextClassification(Task):
         METRICS,
         "accuracy",
         per_text=True,
+        labelled=True,
+        augmented=AUGMENTED,
         starter="sentiment",
         remedies=REMEDIES,
     )
@@ -86,6 +89,18 @@ class TextClassification(Task):
                 code="single-class",
             )
         return cls(options, named_labels(found, names))
+
+    @classmethod
+    def reading(cls, options: Any, rows: Iterable[Row], names: Sequence[str], labels: Mapping[str, str]) -> Reading:
+        """Return how a set's rows are read: the label by its name, where numbers have names, then as `labels` says."""
+        called = names_of_numbers({label for row in rows if (label := label_of(row)) is not None}, names)
+
+        def read(row: Row) -> Row:
+            label = label_of(row)
+            named = None if label is None else called.get(label, label)
+            return row if named is None else row | {"label": labels.get(named, named)}
+
+        return read
 
     def example(self, row: dict[str, Any]) -> Example:
         """Return the texts of a row, and the number of its label."""
@@ -173,6 +188,8 @@ class Sentiment(TextClassification):
         METRICS,
         "accuracy",
         per_text=True,
+        labelled=True,
+        augmented=AUGMENTED,
         starter="sentiment",
         remedies=REMEDIES,
     )

@@ -79,6 +79,8 @@ class Translation(Task):
         head=False,
         starter="translation",
         remedies=("rdrop",),
+        augmented=("noise",),
+        unaugmented="what is written follows each word that is read",
     )
     Options: ClassVar[type[TaskOptions]] = Options
     auto = "AutoModelForSeq2SeqLM"
@@ -223,6 +225,8 @@ class Summarization(Translation):
         head=False,
         max_length=512,
         remedies=("rdrop",),
+        augmented=("noise",),
+        unaugmented="what is written follows each word that is read",
     )
     Options = SummarizationOptions
 

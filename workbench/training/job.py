@@ -9,12 +9,12 @@ import os
 import platform
 import random
 from array import array
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.data.batching import plan_batches, plan_windows
+from workbench.data.batching import plan_batches, plan_rows, plan_windows, seen_rows
 from workbench.data.features import Feature
 from workbench.data.prepare import Prepared, digest, length_of, prepare
 from workbench.errors import WorkbenchError
@@ -24,8 +24,10 @@ from workbench.strategies import Moment, Strategy, make_strategy
 from workbench.strategies.groups import Group, strategy_groups
 from workbench.tasks.answer import Answer
 from workbench.tasks.task import Task
+from workbench.training.augmenting import Augmenter
 from workbench.training.averaging import Average
 from workbench.training.checkpoints import Progress
+from workbench.training.events import Noted
 from workbench.training.model import (
     build_model,
     build_tokenizer,
@@ -50,7 +52,10 @@ PACKAGES = ("torch", "transformers", "datasets", "accelerate", "peft", "tokenize
 
 @dataclass
 class Job:
-    """A run, built: data as token numbers, model, optimiser, strategy, and how long it is in updates."""
+    """A run, built: data as token numbers, model, optimiser, strategy, and how long it is in updates.
+
+    `sets` are the numbers of the rows of `train` of each set of the data.
+    """
 
     recipe: Recipe
     folder: Path
@@ -63,6 +68,7 @@ class Job:
     groups: list[Group]
     average: Average
     train: list[Feature]
+    sets: list[list[int]]
     questions: list[Feature]
     updates: int
     updates_per_epoch: int
@@ -70,6 +76,7 @@ class Job:
     save_every: int
     max_length: int
     notes: list[str]
+    augmenter: Augmenter | None = None
     lesson: Lesson | None = None
     readings: Readings | None = None
 
@@ -88,7 +95,7 @@ class Job:
     @property
     def varies(self) -> bool:
         """Whether a row is another one in each epoch."""
-        return type(self.data.task).vary is not Task.vary
+        return self.augmenter is not None or type(self.data.task).vary is not Task.vary
 
     @property
     def ranges(self) -> bool:
@@ -100,24 +107,81 @@ class Job:
         return Moment(progress.step, self.updates, self.updates_per_epoch, progress.stalls)
 
     def windows(self, epoch: int) -> list[list[list[int]]]:
-        """Return the batches of an epoch (lists of example numbers), in windows of one update each."""
-        training = self.recipe.training
-        lengths = [feature.length for feature in self.train]
+        """Return the batches of an epoch, in windows of one update each.
+
+        They are lists of rows: the numbers of rows of training, a row seen again having its number plus their count.
+        """
+        training, count = self.recipe.training, len(self.train)
+        rows = self._rows(epoch)
+        lengths = [self.train[row % count].length for row in rows]
         by_length = training.batches == "by length"
         batches = plan_batches(lengths, training.batch_size, self.recipe.seed, epoch, by_length)
-        return plan_windows(batches, training.accumulation)
+        return plan_windows([[rows[place] for place in batch] for batch in batches], training.accumulation)
 
-    def varied(self, number: int, epoch: int) -> Feature:
-        """Return a row of training as an epoch sees it: a pure function of seed, epoch and row."""
-        return self.data.task.vary(self.train[number], random.Random(f"vary {self.recipe.seed} {epoch} {number}"))
+    def varied(self, rows: Sequence[int], epoch: int) -> list[tuple[Feature, int]]:
+        """Return rows as an epoch sees them, each with its number in training: a function of seed, epoch and row."""
+        features = self._augmented(rows, epoch) if self.augmenter else [(self._feature(row), row) for row in rows]
+        key, vary = f"vary {self.recipe.seed} {epoch}", self.data.task.vary
+        return [(vary(feature, random.Random(f"{key} {row}")), row % len(self.train)) for feature, row in features]
 
-    def evaluate(self) -> tuple[list[Answer], dict[str, float]]:
-        """Return the answer to every evaluation example, and their metrics."""
+    def written_for(self, progress: Progress, stop: Callable[[], bool] = lambda: False) -> Iterator[Noted]:
+        """Let the models of the augmentation, where there are any, write what the epoch needs; say how far they are.
+
+        Ends early where `stop` says so.
+        """
+        if self.augmenter and self.augmenter.writes:
+            rows = map(self._text, self._rows(progress.epoch))
+            yield from self.augmenter.prepare(rows, progress.epoch, progress.step, stop)
+
+    def _rows(self, epoch: int) -> list[int]:
+        """Return the rows that an epoch sees, each set's as often as its weight says."""
+        return plan_rows(self.sets, [each.weight for each in self.data.sets], self.recipe.seed, epoch)
+
+    def _feature(self, row: int) -> Feature:
+        return self.train[row % len(self.train)]
+
+    def _text(self, row: int) -> tuple[int, int]:
+        """Return the number of a row's example, and how often the epoch saw it before."""
+        return self._feature(row).example, row // len(self.train)
+
+    def _augmented(self, rows: Sequence[int], epoch: int) -> list[tuple[Feature, int]]:
+        """Return the features of rows whose examples are changed and made tokens anew, in one call for all.
+
+        A text in several windows has each of its new ones in the place of an old one; where there are more of them, the
+        last old one has the rest, and where there are fewer, the last ones have none.
+        """
+        assert self.augmenter is not None
+        texts = list(dict.fromkeys(map(self._text, rows)))
+        examples = [self.augmenter.example(number, copy, epoch) for number, copy in texts]
+        found: dict[tuple[int, int], list[Feature]] = {text: [] for text in texts}
+        for feature in self.data.task.encode(self.tokenizer, examples, self.max_length):
+            found[texts[feature.example]].append(replace(feature, example=texts[feature.example][0]))
+        features: list[tuple[Feature, int]] = []
+        for row in rows:
+            place, last = self._window(row % len(self.train))
+            own = found[self._text(row)][place : None if last else place + 1]
+            features += [(feature, row) for feature in own]
+        return features
+
+    def _window(self, number: int) -> tuple[int, bool]:
+        """Return which of the windows of its text a feature is, from 0, and whether it is the last."""
+        example, first, end = self.train[number].example, number, number + 1
+        while first and self.train[first - 1].example == example:
+            first -= 1
+        return number - first, end == len(self.train) or self.train[end].example != example
+
+    def evaluate(self) -> tuple[list[Answer], dict[str, dict[str, float]]]:
+        """Return the answer to every evaluation example, and their metrics: of all (""), and of each source by name."""
         from workbench.inference.scoring import answers_to
 
         task, examples = self.data.task, self.data.validation
         answers = answers_to(task, self.model, self.tokenizer, examples, self.questions, self.max_length)
-        return answers, task.metrics(answers, examples)
+        metrics = {"": task.metrics(answers, examples)}
+        sources = [example.source for example in examples]
+        for source in sorted(set(sources)) if len(set(sources)) > 1 else ():
+            own = [number for number, each in enumerate(sources) if each == source]
+            metrics[source] = task.metrics([answers[number] for number in own], [examples[number] for number in own])
+        return answers, metrics
 
 
 def build(recipe: Recipe, folder: Path, cache: Path) -> Job:
@@ -145,7 +209,7 @@ def build(recipe: Recipe, folder: Path, cache: Path) -> Job:
     model.to(accelerator.device).train()
     optimiser = build_optimiser(model, groups, strategy, training)
     max_length = min(training.max_length, longest_input(model, tokenizer))
-    train = data.task.encode(tokenizer, data.train, max_length)
+    train = _features(data, tokenizer, max_length)
     if not train:
         raise WorkbenchError("no row is left to train on once the texts are tokens", where=recipe.data.train)
     with accelerator.main_process_first():
@@ -153,7 +217,10 @@ def build(recipe: Recipe, folder: Path, cache: Path) -> Job:
     if training.class_weights == "balanced":
         data.task.weigh(train)
     questions = data.task.questions(tokenizer, data.validation, max_length)
-    length = length_of(recipe, len(train), len(data.validation))
+    sets = _by_set(data, train)
+    rows = sum(seen_rows(len(numbers), each.weight) for numbers, each in zip(sets, data.sets, strict=True))
+    length = length_of(recipe, rows, len(data.validation))
+    augmenter = Augmenter(recipe, folder / "augment", data, accelerator) if recipe.augment.kinds else None
     torch.manual_seed(recipe.seed + 1)
     return Job(
         recipe=recipe,
@@ -168,13 +235,37 @@ def build(recipe: Recipe, folder: Path, cache: Path) -> Job:
         average=Average(model, training.average),
         train=train,
         questions=questions,
+        sets=sets,
         updates=length.updates,
         updates_per_epoch=length.per_epoch,
         evaluate_every=length.evaluate_every,
         save_every=recipe.checkpoint.every or length.evaluate_every,
         max_length=max_length,
         notes=[*data.notes, *built.notes],
+        augmenter=augmenter,
     )
+
+
+def _features(data: Prepared, tokenizer: PreTrainedTokenizerBase, max_length: int) -> list[Feature]:
+    """Return what is trained on; where there are several sets, none of it is of two."""
+    if len(data.sets) == 1:
+        return data.task.encode(tokenizer, data.train, max_length)
+    features = []
+    for each in data.sets:
+        own = [number for number, example in enumerate(data.train) if example.source == each.name]
+        found = data.task.encode(tokenizer, [data.train[number] for number in own], max_length) if own else []
+        features += [replace(feature, example=own[feature.example]) for feature in found]
+    return features
+
+
+def _by_set(data: Prepared, train: Sequence[Feature]) -> list[list[int]]:
+    """Return the numbers of the rows of each set."""
+    if len(data.sets) == 1:
+        return [list(range(len(train)))]
+    numbers: dict[str, list[int]] = {each.name: [] for each in data.sets}
+    for number, feature in enumerate(train):
+        numbers[data.train[feature.example].source].append(number)
+    return list(numbers.values())
 
 
 def choose_threads(recipe: Recipe, folder: Path) -> int:

@@ -14,7 +14,7 @@ from workbench.data.features import Feature
 from workbench.errors import WorkbenchError
 from workbench.inference.loaded import load_model
 from workbench.inference.scoring import score
-from workbench.parents import PREFIX, kept_teacher
+from workbench.parents import PREFIX, kept_model
 from workbench.strategies.distil import Options
 from workbench.tasks.pooling import choose_pooling, vectors_of
 from workbench.text import count
@@ -203,7 +203,7 @@ def _options(job: Job) -> Options:
 
 def _folder(job: Job) -> Path:
     name = _options(job).teacher
-    return kept_teacher(job.folder, name) if name.startswith(PREFIX) else find_model(name, None, SETTING)
+    return kept_model(job.folder, SETTING, name) if name.startswith(PREFIX) else find_model(name, None, SETTING)
 
 
 def _refusal(job: Job, what: str, hint: str) -> WorkbenchError:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.data.doctor import doubts
-from workbench.goals import goal_of
+from workbench.goals import goal_of, metric_key
 from workbench.recipe import Recipe
 from workbench.telemetry import describe_device
 from workbench.text import count
@@ -81,6 +81,10 @@ def train(recipe: Recipe, folder: Path, cache: Path, control: Control) -> Iterat
     unread = Unread(progress)
     learning: frozenset[str] = frozenset()
     while progress.step < job.updates:
+        if job.augmenter and job.augmenter.writes:
+            yield from unread.read(job)
+            yield from job.written_for(progress, control.stop.is_set)
+            unread.restart()
         for window in job.windows(progress.epoch)[progress.window :]:
             if out_of_patience(job, progress):
                 yield Noted(progress.step, "early_stop", f"no gain in {progress.stale} evaluations")
@@ -120,7 +124,7 @@ def update(job: Job, window: list[list[int]], progress: Progress) -> Update:
 
     training, accelerator = job.recipe.training, job.accelerator
     seed_update(job.recipe.seed, progress.step, accelerator)
-    batches = [[(job.varied(number, progress.epoch), number) for number in numbers] for numbers in window]
+    batches = [job.varied(rows, progress.epoch) for rows in window]
     items = max(1, sum(feature.items for rows in batches for feature, _ in rows))
     total = torch.zeros((), device=accelerator.device)
     for rows in batches:
@@ -224,7 +228,8 @@ def evaluate(job: Job, progress: Progress) -> Iterator[Event]:
 
 
 def _evaluate(job: Job, progress: Progress) -> Iterator[Event]:
-    answers, metrics = job.evaluate()
+    answers, found = job.evaluate()
+    metrics = found[""]
     failpoint("evaluate.done")
     value, goal = agree(job.accelerator, metrics[job.recipe.goal]), goal_of(job.recipe.goal)
     best = progress.best_value
@@ -236,7 +241,7 @@ def _evaluate(job: Job, progress: Progress) -> Iterator[Event]:
     else:
         progress.stale += 1
         progress.stalls += 1
-    values = {f"eval/{name}": number for name, number in metrics.items()}
+    values = {metric_key(name, source): value for source, own in found.items() for name, value in own.items()}
     yield Evaluated(progress.step, job.eval_set, values, better, answers if better else [])
     if better and job.main:
         published = publish_model(job, progress.step)

@@ -114,8 +114,20 @@ class Recorder:
     def _evaluated(self, connection: sqlite3.Connection, ts: float, event: Evaluated) -> None:
         rows = [(name, event.step, ts, value) for name, value in event.values.items()]
         points.append(connection, self.run_id, rows, self.metrics)
-        shown = "  ".join(f"{name.removeprefix('eval/')} {text.number(value)}" for name, value in event.values.items())
+        shown = "  ".join(
+            f"{name.removeprefix('eval/')} {text.number(value)}"
+            for name, value in event.values.items()
+            if name.startswith("eval/")
+        )
         self._note(connection, ts, event.step, "eval", f"{shown}{'  best so far' if event.best else ''}")
+        goal = self.goal_key.removeprefix("eval/")
+        sources = [
+            f"{name.removeprefix('eval@').rpartition('/')[0]} {text.number(value)}"
+            for name, value in event.values.items()
+            if name.startswith("eval@") and name.endswith(f"/{goal}")
+        ]
+        if sources:
+            self._note(connection, ts, event.step, "eval", f"{goal} of each set: {'  '.join(sources)}")
         if event.best:
             best = event.values[self.goal_key]
             runs.set_columns(connection, self.run_id, best_value=best, best_step=event.step)

@@ -151,3 +151,15 @@ def test_no_more_models_are_offered_than_a_person_reads(home: Home, parent: Run)
     cards = [card for card in backbones(home=home) if card.where == "run"]
     assert len(cards) == RUNS_OFFERED
     assert cards[0].title.startswith(f"#{parent.id + RUNS_OFFERED + 5} many-{RUNS_OFFERED + 4}")
+
+
+@pytest.mark.parametrize("setting", ["masked_model", "there", "back"])
+def test_a_run_that_writes_for_augmentation_is_pinned(home: Home, parent: Run, setting: str) -> None:
+    plan = recipe("child")
+    augment = plan.augment.model_copy(update={setting: f"run:{parent.name}"})
+    child = queue.submit(home, plan.model_copy(update={"augment": augment}))
+    assert getattr(loads(child.recipe).augment, setting) == f"run:{parent.uid}"
+    assert child.parent_id is None
+    lost = plan.augment.model_copy(update={setting: "run:nobody"})
+    with pytest.raises(WorkbenchError, match=f"augment.{setting}: run:nobody: there is no such run"):
+        queue.submit(home, plan.model_copy(update={"augment": lost}))
