@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from store import commands, points, runs
 from store.connection import Store, StoreError, is_current, open_store, prepare_apart
-from store.runs import OPEN, Run
-from workbench import parents
+from store.runs import BACKBONE, OPEN, Run
+from workbench import handover, parents
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
 from workbench.supervision import folders, locks
-from workbench.supervision.dispatch import advance, conclude, dispatch_lock
+from workbench.supervision.dispatch import advance, conclude, dispatch_lock, hand_over
 from workbench.supervision.slots import find_slots
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def submit(home: Home, recipe: Recipe, *, parent_id: int | None = None, grp: str
     """Queue a run of this recipe, start it if a slot is free, and return its row.
 
     `parent_id` is the run it follows from, that of its backbone where it names one; `grp` a word shared by runs that
-    are started to be compared.
+    are started to be compared. A run whose backbone is the model of an open run waits until that one has ended.
     """
     _check_device(recipe)
     prepare_apart(home.create().store)
@@ -40,11 +40,12 @@ def submit(home: Home, recipe: Recipe, *, parent_id: int | None = None, grp: str
         folders.settle(home, store)
         if parent_id is not None and runs.get(store, parent_id) is None:
             raise WorkbenchError("there is no such run to follow from", where=f"#{parent_id}")
-        recipe, parent = parents.pin(home, store, recipe)
+        recipe, parent = parents.pin(store, recipe)
         uid, toml = new_uid(), recipe.to_toml()
         staged = folders.stage(home, uid, toml)
-        if parent is not None:
-            parents.keep(home, parent, staged)
+        waits = parent is not None and parent.state in handover.AWAITED
+        if parent is not None and not waits:
+            handover.keep(home, parent, staged)
         run_id = runs.create(
             store,
             recipe.flat(),
@@ -55,6 +56,7 @@ def submit(home: Home, recipe: Recipe, *, parent_id: int | None = None, grp: str
             strategy=recipe.strategy.name,
             dataset=recipe.dataset,
             state="queued",
+            reason=BACKBONE if waits else None,
             recipe=toml,
             recipe_hash=recipe.hash(),
             goal_key=f"eval/{recipe.goal}",
@@ -102,7 +104,8 @@ def resume(home: Home, run: Run) -> Run:
                 hint="Start its recipe again as a new run.",
             )
         points.unpack(store, now.id)
-        cleared = {"reason": None, "error": None, "exit_code": None, "ended": None, "slot": None}
+        waits = handover.lacks_backbone(home, store, now)
+        cleared = {"reason": BACKBONE if waits else None, "error": None, "exit_code": None, "ended": None, "slot": None}
         if not runs.move(store, now.id, "queued", since=RESUMABLE, attempt=now.attempt, **cleared):
             raise WorkbenchError("somebody else changed it just now", where=_called(now), hint="Look at it again.")
     advance(home)
@@ -113,6 +116,7 @@ def delete(home: Home, run: Run) -> None:
     """Delete an ended run from the store and move its folder to the trash."""
     with dispatch_lock(home), _open(home) as store:
         folders.settle(home, store)
+        hand_over(home, store)
         now = _fresh(store, run.id)
         if now.state in OPEN:
             raise WorkbenchError(
