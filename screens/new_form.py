@@ -24,7 +24,7 @@ DATA = ("data.train", "data.validation", "data.validation_share", "data.rows")
 BELONGS = {"task.name": "task.", "data.train": "task.", "strategy.name": "strategy.", "backbone.name": "backbone."}
 """What a choice makes meaningless when it changes: the settings of the table."""
 
-PATHS = ("data.train", "data.validation", "backbone.name")
+PATHS = ("data.train", "data.validation", "backbone.name", "strategy.texts")
 STARTER = "starter:sentiment"
 TABLES: dict[str, dict[str, Any]] = {"task": TASK_CLASSES, "strategy": STRATEGY_CLASSES}
 """The tables of the recipe of which there are several kinds."""
@@ -89,8 +89,8 @@ class Draft:
         return Draft({key: value for key, value in self.settings.items() if key != path})
 
     def plain(self) -> Draft:
-        """Return the draft with every setting at its default but task, data, backbone and strategy."""
-        kept = (*CHOICES, "data.train", "data.validation")
+        """Return the draft with every setting at its default but task, data, backbone, strategy and what that needs."""
+        kept = (*CHOICES, "data.train", "data.validation", *_needed(str(self.get("strategy.name"))))
         return Draft({key: value for key, value in self.settings.items() if key in kept})
 
     def type(self, path: str, text: str) -> Draft:
@@ -100,7 +100,7 @@ class Draft:
         """
         entry = find(self, path)
         typed = text.strip()
-        if not typed and path in (*CHOICES, "data.train"):
+        if not typed and path in (*CHOICES, "data.train", *_needed(str(self.get("strategy.name")))):
             raise WorkbenchError("it must be given")
         if not typed:
             return self.without(path)
@@ -161,7 +161,7 @@ def from_toml(text: str) -> Draft:
 def from_recipe(recipe: Recipe) -> Draft:
     """Return the draft in which only what differs from the defaults is set."""
     flat = recipe.flat()
-    chosen = {path: flat.get(path) for path in (*CHOICES, "data.train")}
+    chosen = {path: flat.get(path) for path in (*CHOICES, "data.train", *_needed(recipe.strategy.name))}
     changed = {path: flat[path] for path in flat if path in recipe.changed() and path not in chosen}
     return Draft(chosen | changed | ({"name": recipe.name} if recipe.name else {}))
 
@@ -232,6 +232,12 @@ def fields(draft: Draft) -> list[Field]:
 def say(value: Any) -> str:
     """Return a setting's value in words: — where it is left open."""
     return "—" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _needed(strategy: str) -> tuple[str, ...]:
+    """Return the settings of a strategy that have no default."""
+    fields = STRATEGY_CLASSES[strategy].Options.model_fields if strategy in STRATEGY_CLASSES else {}
+    return tuple(f"strategy.{key}" for key, info in fields.items() if info.is_required())
 
 
 def _values(draft: Draft) -> dict[str, Any]:

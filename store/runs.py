@@ -126,6 +126,11 @@ def listing(store: Store, *, states: Sequence[str] = (), limit: int = -1) -> lis
     return [_run(row) for row in rows]
 
 
+def of_group(store: Store, grp: str) -> list[Run]:
+    """Return the runs of a group, the oldest first."""
+    return [_run(row) for row in store.query(f"SELECT {_COLUMNS} FROM run WHERE grp=? ORDER BY id", (grp,))]
+
+
 def census(store: Store) -> tuple[int, int]:
     """Return how many runs are listed and the highest number among them: what adding or deleting a run changes."""
     row = store.first("SELECT count(*), coalesce(max(id), 0) FROM run WHERE archived=0")

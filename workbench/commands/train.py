@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,7 +16,7 @@ from workbench.data.report import Report, inspect
 from workbench.paths import Home
 from workbench.recipe import Recipe
 from workbench.supervision import queue
-from workbench.text import count, plain, quantity
+from workbench.text import count, plain, plural, quantity
 
 
 @click.command(epilog="Example: workbench train sst2.toml --set strategy=gradual --set training.epochs=2 --wait")
@@ -53,6 +54,16 @@ def command(home: Home, file: Path, settings: tuple[str, ...], wait: bool, check
     raise SystemExit(1 if wait and run.state not in ("finished", "stopped") else 0)
 
 
+def steps_of(plan: Recipe, first: Report) -> list[str]:
+    """Return what the two runs of a recipe that pretrains first do, a line each."""
+    options: Any = plan.strategy
+    rows, updates = plural(first.rows, "text"), plural(first.updates, "update")
+    return [
+        f"first run   pretraining on {rows} of {plain(options.texts)}, {updates}",
+        f"second run  {options.then} on the labelled rows, from the model of the first",
+    ]
+
+
 def _print_report(plan: Recipe, report: Report) -> None:
     click.echo(f"train       {count(report.rows)} rows, {report.encoding}")
     click.echo(f"evaluation  {count(report.validation_rows)} rows, every {count(report.evaluation_every)} updates")
@@ -65,7 +76,12 @@ def _print_report(plan: Recipe, report: Report) -> None:
         )
     click.echo(f"updates     {count(report.updates)}")
     click.echo(f"backbone    {plain(plan.backbone.name)}, {quantity(report.parameters)} weights")
-    click.echo(f"strategy    {plan.strategy.name}, {'random weights' if plan.starts_random else 'pretrained weights'}")
+    if report.first is not None:
+        for line in steps_of(plan, report.first):
+            click.echo(line)
+    else:
+        weights = "random weights" if plan.starts_random else "pretrained weights"
+        click.echo(f"strategy    {plan.strategy.name}, {weights}")
     for text, right in report.preview:
         click.echo(f"  {plain(right, 20)}: {plain(text, 90)}")
     for note in report.notes:

@@ -74,6 +74,9 @@ def anchor(raw: Mapping[str, Any], base: Path) -> dict[str, Any]:
         for key in ("train", "validation"):
             if isinstance(data.get(key), str):
                 data[key] = _anchored_source(data[key], base, f"data.{key}")
+    strategy = anchored.get("strategy")
+    if isinstance(strategy, dict) and isinstance(strategy.get("texts"), str):
+        strategy["texts"] = _anchored_source(strategy["texts"], base, "strategy.texts")
     if isinstance(backbone, dict) and isinstance(backbone.get("name"), str):
         name = backbone["name"]
         if name.startswith((".", "/", "~")) or (":" not in name and os.path.isdir(base / name)):

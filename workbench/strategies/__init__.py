@@ -9,6 +9,7 @@ from workbench.strategies.gradual import Gradual
 from workbench.strategies.head import Head
 from workbench.strategies.layer_decay import LayerDecay
 from workbench.strategies.norms import Norms
+from workbench.strategies.pretrain_first import PretrainFirst
 from workbench.strategies.scratch import Scratch
 from workbench.strategies.strategy import Moment, Strategy
 from workbench.strategies.top_layers import TopLayers
@@ -24,6 +25,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
     "bias": Bias,
     "norms": Norms,
     "scratch": Scratch,
+    "pretrain-first": PretrainFirst,
 }
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from store import commands, points, runs
 from store.connection import Store, StoreError, is_current, open_store, prepare_apart
 from store.runs import BACKBONE, OPEN, Run
-from workbench import handover, parents
+from workbench import handover, parents, pipelines
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
 from workbench.supervision import folders, locks
@@ -32,42 +32,63 @@ def submit(home: Home, recipe: Recipe, *, parent_id: int | None = None, grp: str
     """Queue a run of this recipe, start it if a slot is free, and return its row.
 
     `parent_id` is the run it follows from, that of its backbone where it names one; `grp` a word shared by runs that
-    are started to be compared. A run whose backbone is the model of an open run waits until that one has ended.
+    are started to be compared. A run whose backbone is the model of an open run waits until that one has ended. Where
+    the strategy pretrains first, another run is queued before it: one of the group that does the same serves as well.
     """
     _check_device(recipe)
+    first = pipelines.pretraining_of(recipe, home) if recipe.pretrains else None
     prepare_apart(home.create().store)
     with dispatch_lock(home), _open(home) as store:
         folders.settle(home, store)
         if parent_id is not None and runs.get(store, parent_id) is None:
             raise WorkbenchError("there is no such run to follow from", where=f"#{parent_id}")
-        recipe, parent = parents.pin(store, recipe)
-        uid, toml = new_uid(), recipe.to_toml()
-        staged = folders.stage(home, uid, toml)
-        waits = parent is not None and parent.state in handover.AWAITED
-        if parent is not None and not waits:
-            handover.keep(home, parent, staged)
-        run_id = runs.create(
-            store,
-            recipe.flat(),
-            uid=uid,
-            name=unique_name(recipe.label, runs.names_like(store, recipe.label)),
-            task=recipe.task.name,
-            backbone=f"#{parent.id} {parent.name}" if parent else _short(recipe.backbone.name),
-            strategy=recipe.strategy.name,
-            dataset=recipe.dataset,
-            state="queued",
-            reason=BACKBONE if waits else None,
-            recipe=toml,
-            recipe_hash=recipe.hash(),
-            goal_key=f"eval/{recipe.goal}",
-            seed=recipe.seed,
-            host=platform.node(),
-            parent_id=parent.id if parent and parent_id is None else parent_id,
-            grp=grp,
-        )
-        folders.publish(home, store, _fresh(store, run_id))
+        if first is not None:
+            pretraining = _shared(home, store, first, grp) or _add(home, store, first, parent_id, grp)
+            recipe, parent_id = pipelines.fine_tuning_of(recipe, pretraining), None
+        run = _add(home, store, recipe, parent_id, grp)
     advance(home)
-    return _reread(home, run_id)
+    return _reread(home, run.id)
+
+
+def _shared(home: Home, store: Store, recipe: Recipe, grp: str | None) -> Run | None:
+    """Return a run of the group that carries out the same recipe, or has done so."""
+    wanted = parents.pin(store, recipe)[0].hash()
+    for run in runs.of_group(store, grp) if grp is not None else ():
+        done = run.state == "finished" and handover.newest_model(home.run_folder(run.uid)) is not None
+        if run.recipe_hash == wanted and (done or run.state in handover.AWAITED):
+            return run
+    return None
+
+
+def _add(home: Home, store: Store, recipe: Recipe, parent_id: int | None, grp: str | None) -> Run:
+    """Queue one run, under the dispatch lock."""
+    recipe, parent = parents.pin(store, recipe)
+    uid, toml = new_uid(), recipe.to_toml()
+    staged = folders.stage(home, uid, toml)
+    waits = parent is not None and parent.state in handover.AWAITED
+    if parent is not None and not waits:
+        handover.keep(home, parent, staged)
+    run_id = runs.create(
+        store,
+        recipe.flat(),
+        uid=uid,
+        name=unique_name(recipe.label, runs.names_like(store, recipe.label)),
+        task=recipe.task.name,
+        backbone=f"#{parent.id} {parent.name}" if parent else _short(recipe.backbone.name),
+        strategy=recipe.strategy.name,
+        dataset=recipe.dataset,
+        state="queued",
+        reason=BACKBONE if waits else None,
+        recipe=toml,
+        recipe_hash=recipe.hash(),
+        goal_key=f"eval/{recipe.goal}",
+        seed=recipe.seed,
+        host=platform.node(),
+        parent_id=parent.id if parent and parent_id is None else parent_id,
+        grp=grp,
+    )
+    folders.publish(home, store, _fresh(store, run_id))
+    return _fresh(store, run_id)
 
 
 def stop(home: Home, run: Run) -> str:
