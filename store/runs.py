@@ -131,6 +131,18 @@ def of_group(store: Store, grp: str) -> list[Run]:
     return [_run(row) for row in store.query(f"SELECT {_COLUMNS} FROM run WHERE grp=? ORDER BY id", (grp,))]
 
 
+def groups_like(store: Store, stem: str) -> set[str]:
+    """Return the names of groups that start with `stem`."""
+    rows = store.query("SELECT DISTINCT grp FROM run WHERE substr(grp, 1, ?) = ?", (len(stem), stem))
+    return {row["grp"] for row in rows}
+
+
+def groups(store: Store) -> list[str]:
+    """Return the names of the groups of runs that are not archived, the newest first."""
+    rows = store.query("SELECT grp FROM run WHERE grp IS NOT NULL AND archived=0 GROUP BY grp ORDER BY max(id) DESC")
+    return [row["grp"] for row in rows]
+
+
 def census(store: Store) -> tuple[int, int]:
     """Return how many runs are listed and the highest number among them: what adding or deleting a run changes."""
     row = store.first("SELECT count(*), coalesce(max(id), 0) FROM run WHERE archived=0")

@@ -168,7 +168,7 @@ class Recipe(Part):
     @property
     def dataset(self) -> str:
         """A short name of the training data, without its folder."""
-        return _stem(self.data.train)
+        return dataset_of(self.data.train)
 
     def flat(self) -> dict[str, Any]:
         """Return every setting as `table.key` → value, the name left out."""
@@ -235,7 +235,8 @@ def _without_none(table: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _stem(source: str) -> str:
+def dataset_of(source: str) -> str:
+    """Return a short name of a source of rows, without its folder."""
     scheme, _, rest = source.partition(":")
     path = Path(re.split("[#,@]", rest)[0] if scheme in ("sqlite", "parallel", "hub") else source.rpartition(":")[2])
     stem = path.name.split(".")[0]

@@ -6,6 +6,7 @@ import os
 import platform
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from workbench.supervision.slots import find_slots
 if TYPE_CHECKING:
     from workbench.recipe import Recipe
 
-__all__ = ["advance", "delete", "resume", "stop", "submit"]
+__all__ = ["advance", "delete", "resume", "stop", "submit", "submit_group"]
 
 RESUMABLE = ("paused", "stopped", "failed", "crashed", "lost")
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -35,19 +36,51 @@ def submit(home: Home, recipe: Recipe, *, parent_id: int | None = None, grp: str
     are started to be compared. A run whose backbone is the model of an open run waits until that one has ended. Where
     the strategy pretrains first, another run is queued before it: one of the group that does the same serves as well.
     """
-    _check_device(recipe)
-    first = pipelines.pretraining_of(recipe, home) if recipe.pretrains else None
+    steps = _steps(home, recipe)
     prepare_apart(home.create().store)
     with dispatch_lock(home), _open(home) as store:
         folders.settle(home, store)
         if parent_id is not None and runs.get(store, parent_id) is None:
             raise WorkbenchError("there is no such run to follow from", where=f"#{parent_id}")
-        if first is not None:
-            pretraining = _shared(home, store, first, grp) or _add(home, store, first, parent_id, grp)
-            recipe, parent_id = pipelines.fine_tuning_of(recipe, pretraining), None
-        run = _add(home, store, recipe, parent_id, grp)
+        run = _add_steps(home, store, steps, parent_id, grp)
     advance(home)
     return _reread(home, run.id)
+
+
+def submit_group(home: Home, recipes: Sequence[Recipe], stem: str) -> list[Run]:
+    """Queue a run of each recipe, all of one new group called `stem`, with a number where that is taken.
+
+    Raise a WorkbenchError, having queued nothing, where one of them cannot be.
+    """
+    steps = [_steps(home, recipe) for recipe in recipes]
+    prepare_apart(home.create().store)
+    with dispatch_lock(home), _open(home) as store:
+        folders.settle(home, store)
+        for recipe in recipes:
+            _, parent = parents.pin(store, recipe)
+            if parent is not None and parent.state not in handover.AWAITED:
+                handover.best_model(home, parent)
+        grp = unique_name(stem, runs.groups_like(store, stem))
+        added = [_add_steps(home, store, each, None, grp) for each in steps]
+    advance(home)
+    return [_reread(home, run.id) for run in added]
+
+
+def _steps(home: Home, recipe: Recipe) -> tuple[Recipe | None, Recipe]:
+    """Return a recipe with the one that pretrains before it, if there is one."""
+    _check_device(recipe)
+    return (pipelines.pretraining_of(recipe, home) if recipe.pretrains else None), recipe
+
+
+def _add_steps(
+    home: Home, store: Store, steps: tuple[Recipe | None, Recipe], parent_id: int | None, grp: str | None
+) -> Run:
+    """Queue a recipe, after the one that pretrains where there is one; return the run of the recipe itself."""
+    first, recipe = steps
+    if first is None:
+        return _add(home, store, recipe, parent_id, grp)
+    pretraining = _shared(home, store, first, grp) or _add(home, store, first, parent_id, grp)
+    return _add(home, store, pipelines.fine_tuning_of(recipe, pretraining), None, grp)
 
 
 def _shared(home: Home, store: Store, recipe: Recipe, grp: str | None) -> Run | None:
