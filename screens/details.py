@@ -181,4 +181,4 @@ def facts(run: Run, trace: Trace | None, now: float, *, stalled: bool = False) -
     elif run.started:
         lines.append(("took", duration(elapsed(run, now))))
     lines.append(("best", best_words(run)))
-    return lines
+    return [*lines, ("group", plain(run.grp, 40))] if run.grp else lines

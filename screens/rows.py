@@ -127,6 +127,7 @@ class Row:
     backbone: str
     strategy: str
     data: str
+    group: str
     state: StateWords
     score: str
     loss: str
@@ -136,7 +137,8 @@ class Row:
     @property
     def haystack(self) -> str:
         """All words of the row that a filter looks at, in small letters."""
-        fields = (f"#{self.number}", self.name, self.task, self.backbone, self.strategy, self.data, self.state.text)
+        named = (f"#{self.number}", self.name, self.task, self.backbone, self.strategy, self.data)
+        fields = (*named, self.group, self.state.text)
         return " ".join(fields).lower()
 
 
@@ -150,6 +152,7 @@ def row_of(run: Run, loss: float | None, now: float, *, stalled: bool = False, a
         backbone=short_name(run.backbone),
         strategy=plain(run.strategy),
         data=plain(run.dataset),
+        group=plain(run.grp or ""),
         state=state_words(run, stalled=stalled, ascii=ascii),
         score=number(run.best_value),
         loss=number(loss),

@@ -58,7 +58,7 @@ def read_axis(text: str) -> Axis:
     Raise a WorkbenchError where it is not of that form, or names a value twice.
     """
     key, equals, listed = (part.strip() for part in text.partition("="))
-    values = tuple(value.strip() for value in _parted(listed))
+    values = tuple(value.strip() for value in parted(listed))
     if not equals or not key or not all(values):
         raise WorkbenchError(f"{text!r} is not key=value,value,…", where="over", hint="Example: seed=1,2,3")
     twice = [value for value, times in Counter(values).items() if times > 1]
@@ -73,7 +73,7 @@ def spread(raw: Mapping[str, Any], typed: Iterable[str], where: str = "recipe") 
     Options of a task or strategy that another one has not are left out there. Raise a WorkbenchError that names every
     combination that makes no recipe, and why.
     """
-    axes = tuple(read_axis(text) for text in typed)
+    axes = tuple(read_axis(text) for text in typed if text)
     _refuse_many(axes)
     # A choice comes before the settings that belong to it.
     ordered = sorted(axes, key=lambda axis: axis.path not in _choices())
@@ -177,8 +177,8 @@ def _combination(chosen: Mapping[Axis, str]) -> str:
     return ", ".join(f"{axis.key}={value}" for axis, value in chosen.items())
 
 
-def _parted(listed: str) -> list[str]:
-    """Return the parts of a text between the commas that stand in no quotes, brackets or braces."""
+def parted(listed: str, at: str = ",") -> list[str]:
+    """Return the parts of a text between the commas, or another mark, that stand in no quotes, brackets or braces."""
     parts, depth, quote = [""], 0, ""
     for char in listed:
         if quote:
@@ -187,7 +187,7 @@ def _parted(listed: str) -> list[str]:
             quote = char
         elif char in _OPENING + _CLOSING:
             depth += 1 if char in _OPENING else -1
-        if char == "," and depth <= 0 and not quote:
+        if char == at and depth <= 0 and not quote:
             parts.append("")
         else:
             parts[-1] += char

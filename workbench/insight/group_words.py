@@ -51,7 +51,8 @@ def cells(group: Group) -> tuple[list[str], list[list[str]], list[Align]]:
         "trainable",
         "memory",
     ]
-    sides: list[Align] = [*(["left"] * len(group.keys)), "right", "left", "right", "right", "right"]
+    keys: list[Align] = ["left"] * len(group.keys)
+    sides: list[Align] = [*keys, "right", "left", "right", "right", "right"]
     rows = [
         [
             *(value_words(value) for value in row.values),

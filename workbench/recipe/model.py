@@ -136,7 +136,8 @@ class Recipe(Part):
     def _check_second_step(self) -> None:
         if not STRATEGIES[self.strategy.name].pretrains:
             return
-        then, pretrained = self.strategy.then, self.strategy.pretrained
+        options: Any = self.strategy
+        then, pretrained = options.then, options.pretrained
         reason = why_senseless(self.task.name, then, "")
         if reason:
             raise ValueError(f"strategy.then\x00{then!r}: {reason}")
