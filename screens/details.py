@@ -82,7 +82,7 @@ def doing_words(run: Run, *, stalled: bool = False) -> str:
     if stalled:
         return "stalled: no step for 30 s"
     if run.waits:
-        return f"queued: waits for {f'#{run.parent_id}' if run.parent_id else 'its backbone'}"
+        return f"queued, waits for {f'#{run.parent_id}' if run.parent_id else 'its backbone'}"
     return {
         "queued": "queued: starts when a slot is free",
         "starting": "starting: loading model and data",

@@ -51,7 +51,7 @@ KEYS: tuple[Key, ...] = (
     Key("try-these", "t", "try", "try", "Try the models of these runs on a text", ("compare",), shown=False),
     # a new run
     Key("start", "ctrl+s", "start", "start", "Start the run", ("new",), priority=True),
-    Key("spread", "p", "spread", "group", "Spread it over strategies, seeds, rows …: a group of runs", ("new",)),
+    Key("make-group", "p", "group", "group", "Spread it over strategies, seeds, rows …: a group of runs", ("new",)),
     Key("pick", "enter", "pick", "choose", "Take the choice, or change the setting", ("new",)),
     Key("field", "tab,right_square_bracket", "next_field", "next", "The next part of the form", ("new",)),
     Key("field-before", "shift+tab,left_square_bracket", "previous_field", "back", "The part before", ("new",), False),

@@ -209,7 +209,7 @@ class NewScreen(PlaceScreen):
 
     def why_not(self, action: str) -> str | None:
         panel = self.query_one(PlanPanel)
-        if action in ("start", "spread"):
+        if action in ("start", "group"):
             if self.workbench.readonly:
                 return "opened read-only: nothing is started from here"
             return "it is being started" if self._starting else panel.plan.refusal or None
@@ -245,7 +245,7 @@ class NewScreen(PlaceScreen):
         self.feed.hurry()
         self.workbench.open_place("live", event.outcome.id)
 
-    def action_spread(self) -> None:
+    def action_group(self) -> None:
         def take(group: Spread | None) -> None:
             if group is not None:
                 self._starting = True

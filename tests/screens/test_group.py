@@ -139,6 +139,40 @@ async def test_the_table_goes_to_a_file(home: Home, tmp_path: Path, monkeypatch:
     assert len(written.splitlines()) == 10
 
 
+async def test_a_run_that_waits_says_for_which(home: Home) -> None:
+    add_group(home, amounts=(200,))
+    with open_store(home.store) as store, store.write() as connection:
+        connection.execute("UPDATE run SET reason='backbone', parent_id=5 WHERE state='queued' AND grp='sst2'")
+    async with opened(home, (80, 24)) as (app, pilot):
+        assert "‖ for #5" in screen_text(app)
+        assert "queued, waits for #5" in screen_text(app)
+        await pilot.press("enter")
+        await look(app, pilot)
+        assert app.current_mode == "live"
+        assert "waits for #5" in screen_text(app)
+
+
+async def test_pretraining_is_planned_as_two_runs(
+    seeded: Home, inspected: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def inspect(recipe: Recipe, cache: Path, **options: Any) -> Report:
+        return report(first=report(rows=50, updates=4) if recipe.pretrains else None)
+
+    monkeypatch.setattr(new_check, "inspect", inspect)
+    async with opened(seeded, (120, 40), "2") as (app, pilot):
+        await look(app, pilot)
+        draft = app.screen.draft.choose("strategy.name", "pretrain-first")  # type: ignore[attr-defined]
+        app.screen.set_draft(draft)  # type: ignore[attr-defined]
+        await look(app, pilot)
+        assert "strategy.texts: missing" in screen_text(app)
+        app.screen.set_draft(draft.type("strategy.texts", "starter:stories"))  # type: ignore[attr-defined]
+        await look(app, pilot)
+        assert "first a run that pretrains: 4 updates" in screen_text(app)
+        await pilot.press("ctrl+r")
+        await look(app, pilot)
+        assert app.screen.draft.get("strategy.texts") == "starter:stories"  # type: ignore[attr-defined]
+
+
 async def typed(app: Any, pilot: Any, text: str) -> None:
     await pilot.press("p")
     await pilot.pause()
