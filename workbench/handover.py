@@ -53,7 +53,7 @@ def keep(home: Home, parent: Run, folder: Path) -> None:
         model = best_model(home, parent)
         shutil.rmtree(beside, ignore_errors=True)
         try:
-            shutil.copytree(model, beside, copy_function=_link)
+            shutil.copytree(model, beside, copy_function=link)
         except (shutil.Error, FileNotFoundError):
             continue
         if verify(beside):
@@ -94,7 +94,8 @@ def _awaited_uid(store: Store, run: Run) -> str:
     return name.removeprefix(PREFIX) if name.startswith(PREFIX) else ""
 
 
-def _link(source: str, target: str) -> None:
+def link(source: str, target: str) -> None:
+    """Link a published file, or copy it where links cannot be made."""
     try:
         os.link(source, target)
     except FileNotFoundError:
