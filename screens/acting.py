@@ -13,7 +13,7 @@ from workbench.text import duration, plain, plural, size
 
 def why_not(place: PlaceScreen, action: str, run: Run | None) -> str | None:
     """Return why an action cannot be done to a run, or None; actions that need no run are no matter of this."""
-    if action not in ("stop", "resume", "delete", "copy", "try", "open", "open_log", "compare", "mark"):
+    if action not in ("stop", "resume", "delete", "copy", "try", "open", "open_log", "compare", "mark", "group"):
         return None
     if run is None:
         return "no run is chosen: there is none here"

@@ -15,6 +15,7 @@ REMEDIES = {
     "nan": "next: a lower learning rate, more warm-up, or precision fp32",
     "disk_full": "next: free space on the disk, then u resumes",
     "data": "next: mend the data, then start a new run",
+    "backbone": "next: u resumes the run of its backbone, then this one",
     "code": "next: look into its log; u tries again from the newest checkpoint",
     "signal": "next: u resumes from the newest checkpoint",
     "machine_restart": "next: u resumes from the newest checkpoint",
@@ -80,6 +81,8 @@ def doing_words(run: Run, *, stalled: bool = False) -> str:
     """Return what the run does or how it ended, in a few words that may stand alone."""
     if stalled:
         return "stalled: no step for 30 s"
+    if run.waits:
+        return f"queued, waits for {f'#{run.parent_id}' if run.parent_id else 'its backbone'}"
     return {
         "queued": "queued: starts when a slot is free",
         "starting": "starting: loading model and data",
@@ -178,4 +181,4 @@ def facts(run: Run, trace: Trace | None, now: float, *, stalled: bool = False) -
     elif run.started:
         lines.append(("took", duration(elapsed(run, now))))
     lines.append(("best", best_words(run)))
-    return lines
+    return [*lines, ("group", plain(run.grp, 40))] if run.grp else lines

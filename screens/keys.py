@@ -51,6 +51,7 @@ KEYS: tuple[Key, ...] = (
     Key("try-these", "t", "try", "try", "Try the models of these runs on a text", ("compare",), shown=False),
     # a new run
     Key("start", "ctrl+s", "start", "start", "Start the run", ("new",), priority=True),
+    Key("make-group", "p", "group", "group", "Spread it over strategies, seeds, rows …: a group of runs", ("new",)),
     Key("pick", "enter", "pick", "choose", "Take the choice, or change the setting", ("new",)),
     Key("field", "tab,right_square_bracket", "next_field", "next", "The next part of the form", ("new",)),
     Key("field-before", "shift+tab,left_square_bracket", "previous_field", "back", "The part before", ("new",), False),
@@ -98,6 +99,7 @@ KEYS: tuple[Key, ...] = (
     Key("stop", "s", "stop", "stop…", "Stop the run after this step; it can be resumed", ("live", "runs")),
     Key("resume", "u", "resume", "resume", "Go on from the newest checkpoint", ("live", "runs")),
     Key("delete", "d", "delete", "delete…", "Delete the run; its folder goes to the trash", ("runs",)),
+    Key("group", "p", "group", "group", "The group of the run: mean and deviation over seeds", ("runs",)),
     Key("copy", "y", "copy", "copy", "Send the run's uid to the terminal's clipboard", ("runs", "live"), shown=False),
     # everywhere
     *(

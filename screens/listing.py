@@ -20,6 +20,7 @@ COLUMNS = (
     Column("backbone", "backbone", None, "left", 70, 11),
     Column("strategy", "strategy", 8, "left", 80),
     Column("data", "data", None, "left", 10),
+    Column("group", "group", None, "left", 15),
     Column("state", "state", 12, "left", 95),
     Column("score", "score", 5, "right", 94),
     Column("loss", "loss", 5, "right", 60),
@@ -48,12 +49,13 @@ class Listing:
     def __init__(self) -> None:
         self.words: tuple[str, ...] = ()
         self.order = "number"
+        self.grouped = False
         self._made: dict[int, Made] = {}
 
     def columns(self, highest: int) -> list[Column]:
-        """Return the columns, the one in order marked, wide enough for the number `highest`."""
+        """Return the columns of the rows made last, the one in order marked, wide enough for the number `highest`."""
         number = replace(COLUMNS[0], width=max(3, len(str(highest))))
-        return [number, *(self._mark(column) for column in COLUMNS[1:])]
+        return [number, *(self._mark(column) for column in COLUMNS[1:] if self.grouped or column.key != "group")]
 
     def _mark(self, column: Column) -> Column:
         if column.key != self.order:
@@ -62,6 +64,9 @@ class Listing:
 
     def rows(self, feed: Feed, now: float, marks: Container[int], *, ascii: bool = False) -> list[TableRow]:
         """Return the rows to show; `now` in seconds since the epoch."""
+        grouped = any(run.grp for run in feed.runs.values())
+        if grouped != self.grouped:
+            self.grouped, self._made = grouped, {}
         self._made = {run.id: self._make(run, feed, now, run.id in marks, ascii) for run in feed.runs.values()}
         shown = [made for made in self._made.values() if all(word in made.haystack for word in self.words)]
         return [made.row for made in self._ordered(shown)]
@@ -76,7 +81,7 @@ class Listing:
             if known.age == age_words(run, now):
                 return replace(known, minute=minute)
         row = row_of(run, loss, now, stalled=stalled, ascii=ascii)
-        return Made(run, loss, marked, minute, row.age, row.haystack, _cells(row, marked))
+        return Made(run, loss, marked, minute, row.age, row.haystack, _cells(row, marked, self.grouped))
 
     def _ordered(self, shown: list[Made]) -> list[Made]:
         if self.order == "score":
@@ -93,7 +98,7 @@ def _rank(value: float | None, goal: str) -> float:
     return math.inf if value is None else -value if goal == "max" else value
 
 
-def _cells(row: Row, marked: bool) -> TableRow:
+def _cells(row: Row, marked: bool, grouped: bool) -> TableRow:
     style = {"$accent": "accent", "$error": "bad", "$warning": "warn", "$foreground-muted": "muted"}.get(
         row.state.style, ""
     )
@@ -106,6 +111,7 @@ def _cells(row: Row, marked: bool) -> TableRow:
             row.backbone,
             row.strategy,
             Cell(row.data, "muted"),
+            *([Cell(row.group, "muted")] if grouped else []),
             Cell(row.state.text, style),
             row.score,
             row.loss,

@@ -17,6 +17,7 @@ from screens.new_dialogs import PickRun, WriteToml, edit_in, editor_command
 from screens.new_fields import Fields
 from screens.new_form import Draft, find, first_draft, from_recipe, from_toml, recipe_of
 from screens.new_options import offers_for, wrong
+from screens.new_spread import SpreadOver
 from screens.place import PlaceScreen
 from screens.widgets.steps import Steps
 from screens.widgets.told import Told
@@ -24,7 +25,8 @@ from store.runs import Run
 from workbench.catalog import BackboneCard, backbones
 from workbench.errors import WorkbenchError
 from workbench.recipe import Recipe
-from workbench.text import plain
+from workbench.spreading import Spread
+from workbench.text import plain, plural
 
 STEPS = ("task", "backbone", "strategy", "data", "settings", "plan")
 _LEAST_WHOLE = (110, 34)
@@ -49,6 +51,12 @@ class NewScreen(PlaceScreen):
         """The run is queued, or could not be."""
 
         outcome: Run | WorkbenchError
+
+    @dataclass
+    class GroupStarted(Message):
+        """The runs of a group are queued, or could not be."""
+
+        outcome: list[Run] | WorkbenchError
 
     def __init__(self) -> None:
         super().__init__()
@@ -201,7 +209,7 @@ class NewScreen(PlaceScreen):
 
     def why_not(self, action: str) -> str | None:
         panel = self.query_one(PlanPanel)
-        if action == "start":
+        if action in ("start", "group"):
             if self.workbench.readonly:
                 return "opened read-only: nothing is started from here"
             return "it is being started" if self._starting else panel.plan.refusal or None
@@ -236,6 +244,39 @@ class NewScreen(PlaceScreen):
         self.set_draft(self.draft.without("name"))
         self.feed.hurry()
         self.workbench.open_place("live", event.outcome.id)
+
+    def action_group(self) -> None:
+        def take(group: Spread | None) -> None:
+            if group is not None:
+                self._starting = True
+                self.submit_group(group)
+
+        self.app.push_screen(SpreadOver(self.draft), take)
+
+    @work(thread=True, exit_on_error=False, group="start", description="starting the group")
+    def submit_group(self, group: Spread) -> None:
+        """Queue the runs of a group in a thread."""
+        from workbench.supervision import queue
+
+        try:
+            self.post_message(self.GroupStarted(queue.submit_group(self.feed.home, group.recipes, group.label)))
+        except WorkbenchError as error:
+            self.post_message(self.GroupStarted(error))
+        except Exception as error:
+            self.post_message(self.GroupStarted(WorkbenchError(f"could not be started: {error}")))
+            raise
+
+    @on(GroupStarted)
+    def go_to_runs(self, event: GroupStarted) -> None:
+        self._starting = False
+        if isinstance(event.outcome, WorkbenchError):
+            self.workbench.say(str(event.outcome), "error")
+            self.show_keys()
+            return
+        self.feed.hurry()
+        self.workbench.open_place("runs")
+        name = plain(event.outcome[0].grp or "", 60)
+        self.workbench.say(f"Group {name}: {plural(len(event.outcome), 'run')} queued; p shows its table")
 
     def action_cancel_check(self) -> None:
         self.query_one(PlanPanel).cancel()

@@ -28,7 +28,7 @@ MORE_DATA = ("data.per_class", "data.also", "data.weight")
 BELONGS = {"task.name": "task.", "data.train": "task.", "strategy.name": "strategy.", "backbone.name": "backbone."}
 """What a choice makes meaningless when it changes: the settings of the table."""
 
-PATHS = ("data.train", "data.validation", "backbone.name")
+PATHS = ("data.train", "data.validation", "backbone.name", "strategy.texts")
 SETS = "data.also"
 """The setting that is a list of tables: it is shown, and changed in TOML."""
 STARTER = "starter:sentiment"
@@ -95,8 +95,8 @@ class Draft:
         return Draft({key: value for key, value in self.settings.items() if key != path})
 
     def plain(self) -> Draft:
-        """Return the draft with every setting at its default but task, data, backbone and strategy."""
-        kept = (*CHOICES, "data.train", "data.validation")
+        """Return the draft with every setting at its default but task, data, backbone, strategy and what that needs."""
+        kept = (*CHOICES, "data.train", "data.validation", *_needed(str(self.get("strategy.name"))))
         return Draft({key: value for key, value in self.settings.items() if key in kept})
 
     def type(self, path: str, text: str) -> Draft:
@@ -106,7 +106,7 @@ class Draft:
         """
         entry = find(self, path)
         typed = text.strip()
-        if not typed and path in (*CHOICES, "data.train"):
+        if not typed and path in (*CHOICES, "data.train", *_needed(str(self.get("strategy.name")))):
             raise WorkbenchError("it must be given")
         if not typed:
             return self.without(path)
@@ -167,7 +167,7 @@ def from_toml(text: str) -> Draft:
 def from_recipe(recipe: Recipe) -> Draft:
     """Return the draft in which only what differs from the defaults is set."""
     flat = recipe.flat()
-    chosen = {path: flat.get(path) for path in (*CHOICES, "data.train")}
+    chosen = {path: flat.get(path) for path in (*CHOICES, "data.train", *_needed(recipe.strategy.name))}
     changed = {path: flat[path] for path in flat if path in recipe.changed() and path not in chosen}
     return Draft(chosen | changed | ({"name": recipe.name} if recipe.name else {}))
 
@@ -244,6 +244,12 @@ def say(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return plural(len(value), "more set") if value else "—"
     return "—" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _needed(strategy: str) -> tuple[str, ...]:
+    """Return the settings of a strategy that have no default."""
+    fields = STRATEGY_CLASSES[strategy].Options.model_fields if strategy in STRATEGY_CLASSES else {}
+    return tuple(f"strategy.{key}" for key, info in fields.items() if info.is_required())
 
 
 def _values(draft: Draft) -> dict[str, Any]:

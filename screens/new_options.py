@@ -14,6 +14,9 @@ from workbench.catalog import STRATEGIES, TASKS, BackboneCard, why_senseless, wh
 from workbench.errors import WorkbenchError
 from workbench.text import plain, quantity, size
 
+SOURCES = ("data.train", "data.validation", "strategy.texts")
+"""The settings that say where rows are."""
+
 TYPED = "+"
 """The value of the option that opens a line to type a folder or a Hub id on."""
 
@@ -84,7 +87,7 @@ def offers_for(path: str, runs: Sequence[Run]) -> Callable[[str], Sequence[str]]
     """Return what completes a path while it is typed, or None where a setting is no path."""
     if path == "backbone.name":
         return lambda typed: completions(typed, folders_only=True)
-    if path in ("data.train", "data.validation"):
+    if path in SOURCES:
         known = known_data([run.dataset for run in runs])
         return lambda typed: completions(typed, known=known)
     return None
@@ -100,4 +103,4 @@ def wrong(draft: Draft, path: str, typed: str) -> str:
         return ""
     if path == "backbone.name":
         return backbone_problem(typed, str(draft.get("task.name")), str(draft.get("strategy.name")))
-    return data_problem(typed) if path in ("data.train", "data.validation") else ""
+    return data_problem(typed) if path in SOURCES else ""

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import wrap
+from typing import Any
 
 from textual.content import Content
 
@@ -21,7 +22,8 @@ from workbench.text import ABSENT, count, duration, plain, plural, quantity, siz
 _ADAM_BYTES = 16
 """Bytes a weight that learns takes in 32 bits: itself, its gradient and Adam's two moments."""
 _READ = (
-    "task.", "data.", "backbone.", "strategy.name", "seed", "training.epochs", "training.batch_size",
+    "task.", "data.", "backbone.", "strategy.name", "strategy.texts", "strategy.rows", "strategy.epochs",
+    "seed", "training.epochs", "training.batch_size",
     "training.accumulation", "training.max_length", "evaluation.every",
 )  # fmt: skip
 _SPEED = ("backbone.", "training.batch_size", "training.accumulation", "training.max_length", "training.precision")
@@ -77,17 +79,25 @@ def plan_lines(plan: Plan, cells: int) -> Content:
 def _facts(plan: Plan) -> list[str]:
     report, recipe = plan.report, plan.recipe
     assert report is not None
+    lines = [_first_run(recipe, report.first)] if recipe and report.first else []
     learned = f"{plural(report.updates, 'update')} over {plural(report.rows, 'row')}"
-    lines = [f"{learned}, evaluated every {count(report.evaluation_every)} on {count(report.validation_rows)}"]
+    lines += [f"{learned}, evaluated every {count(report.evaluation_every)} on {count(report.validation_rows)}"]
     lines += [f"takes {time}"] if (time := _time(plan)) else []
     if report.parameters is not None:
-        random = " random" if recipe and recipe.starts_random else ""
+        random = " random" if recipe and recipe.starts_random and not report.first else ""
         most = "up to " if recipe and recipe.backbone.name.startswith("size:") else ""
         words = f"{most}{quantity(report.parameters)}{random} weights"
         lines.append(f"{words}, {size(report.parameters * _ADAM_BYTES)} with gradients and optimiser")
     lines.append("   ".join(f"{role} ▸ {column}" for role, column in report.chosen.items()))
     lines += [f"labels: {label_words(report.labels)}"] if report.labels else []
     return lines
+
+
+def _first_run(recipe: Recipe, first: Report) -> str:
+    """Return what the run on raw texts does that comes first, and how the second goes on."""
+    options: Any = recipe.strategy
+    done = f"{plural(first.updates, 'update')} over {plural(first.rows, 'raw text')}"
+    return f"first a run that pretrains: {done}; then {options.then}:"
 
 
 def finding_words(finding: Finding) -> str:

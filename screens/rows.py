@@ -14,6 +14,7 @@ REASONS = {
     "nan": "NaN",
     "disk_full": "disk full",
     "data": "data",
+    "backbone": "backbone",
     "code": "error",
     "signal": "killed",
     "machine_restart": "restart",
@@ -79,7 +80,7 @@ class StateWords:
 
 
 def state_words(run: Run, *, stalled: bool = False, ascii: bool = False) -> StateWords:
-    """Return a run's state: ▶ 42%, done, ✗ GPU memory, ‖ queued, ! stalled 42%."""
+    """Return a run's state: ▶ 42%, done, ✗ GPU memory, ‖ queued, ‖ for #3, ! stalled 42%."""
     play, fail, wait = (">", "x", "=") if ascii else ("▶", "✗", "‖")
     done = percent_done(run)
     percent = f"{done}%" if done is not None else f"step {count(run.step)}"
@@ -93,7 +94,7 @@ def state_words(run: Run, *, stalled: bool = False, ascii: bool = False) -> Stat
     if run.state in ("failed", "crashed", "lost"):
         return StateWords(fail, REASONS.get(run.reason or "", run.state), style)
     if run.state == "queued":
-        return StateWords(wait, "queued", style)
+        return StateWords(wait, f"for #{run.parent_id}" if run.waits and run.parent_id else "queued", style)
     if run.state == "finished":
         return StateWords("", "done early" if run.reason == "early_stop" else "done", style)
     return StateWords("", plain(run.state, 12), style)
@@ -126,6 +127,7 @@ class Row:
     backbone: str
     strategy: str
     data: str
+    group: str
     state: StateWords
     score: str
     loss: str
@@ -135,7 +137,8 @@ class Row:
     @property
     def haystack(self) -> str:
         """All words of the row that a filter looks at, in small letters."""
-        fields = (f"#{self.number}", self.name, self.task, self.backbone, self.strategy, self.data, self.state.text)
+        named = (f"#{self.number}", self.name, self.task, self.backbone, self.strategy, self.data)
+        fields = (*named, self.group, self.state.text)
         return " ".join(fields).lower()
 
 
@@ -149,6 +152,7 @@ def row_of(run: Run, loss: float | None, now: float, *, stalled: bool = False, a
         backbone=short_name(run.backbone),
         strategy=plain(run.strategy),
         data=plain(run.dataset),
+        group=plain(run.grp or ""),
         state=state_words(run, stalled=stalled, ascii=ascii),
         score=number(run.best_value),
         loss=number(loss),

@@ -13,6 +13,7 @@ from textual.widgets import Input
 
 from screens import acting, details
 from screens.feed import Trace
+from screens.group import GroupSheet
 from screens.keys import bindings
 from screens.listing import COLUMNS, ORDERS, Listing
 from screens.place import PlaceScreen
@@ -145,6 +146,8 @@ class RunsScreen(PlaceScreen):
     def why_not(self, action: str) -> str | None:
         if action == "compare" and len(self.feed.runs) < 2:
             return "there are not two runs to compare yet"
+        if action == "group" and self.run is not None and not self.run.grp:
+            return f"run {self.run.id} is of no group: p in New starts one"
         return acting.why_not(self, action, self.run)
 
     @on(Table.Chosen)
@@ -175,6 +178,14 @@ class RunsScreen(PlaceScreen):
             others = [number for number in self.feed.runs if number != run.id]
             chosen.append(trace.nearest.run.id if trace and trace.nearest else others[0])
         self.workbench.open_place("compare", *chosen)
+
+    def action_group(self) -> None:
+        def take(run_ids: tuple[int, ...] | None) -> None:
+            if run_ids:
+                self.workbench.open_place("live" if len(run_ids) == 1 else "compare", *run_ids)
+
+        if self.run and self.run.grp:
+            self.app.push_screen(GroupSheet(self.workbench.home, self.run.grp), take)
 
     def action_try(self) -> None:
         if run := self.run:

@@ -14,12 +14,15 @@ from store.connection import Store
 ACTIVE = ("starting", "running", "stopping")
 OPEN = ("queued", *ACTIVE)
 ENDED = ("paused", "finished", "stopped", "failed", "crashed", "lost")
+BACKBONE = "backbone"
+"""The reason of a queued run that waits for the model of another, and of one that failed for want of it."""
 
 
 @dataclass(frozen=True)
 class Run:
     """One recipe carried out. Times are seconds since the epoch; `seconds` is training time over all attempts;
-    `journal` is the last entry of the run folder's journal that the store has."""
+    `journal` is the last entry of the run folder's journal that the store has; `reason` says why it ended as it did, or
+    what a queued run waits for beside a slot."""
 
     id: int
     uid: str
@@ -61,6 +64,11 @@ class Run:
     @property
     def active(self) -> bool:
         return self.state in ACTIVE
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is queued and waits for the model of another run."""
+        return self.state == "queued" and self.reason == BACKBONE
 
 
 _COLUMNS = ", ".join(field.name for field in fields(Run))
@@ -118,6 +126,23 @@ def listing(store: Store, *, states: Sequence[str] = (), limit: int = -1) -> lis
     return [_run(row) for row in rows]
 
 
+def of_group(store: Store, grp: str) -> list[Run]:
+    """Return the runs of a group, the oldest first."""
+    return [_run(row) for row in store.query(f"SELECT {_COLUMNS} FROM run WHERE grp=? ORDER BY id", (grp,))]
+
+
+def groups_like(store: Store, stem: str) -> set[str]:
+    """Return the names of groups that start with `stem`."""
+    rows = store.query("SELECT DISTINCT grp FROM run WHERE substr(grp, 1, ?) = ?", (len(stem), stem))
+    return {row["grp"] for row in rows}
+
+
+def groups(store: Store) -> list[str]:
+    """Return the names of the groups of runs that are not archived, the newest first."""
+    rows = store.query("SELECT grp FROM run WHERE grp IS NOT NULL AND archived=0 GROUP BY grp ORDER BY max(id) DESC")
+    return [row["grp"] for row in rows]
+
+
 def census(store: Store) -> tuple[int, int]:
     """Return how many runs are listed and the highest number among them: what adding or deleting a run changes."""
     row = store.first("SELECT count(*), coalesce(max(id), 0) FROM run WHERE archived=0")
@@ -166,14 +191,20 @@ def active(store: Store) -> list[Run]:
 
 
 def waiting(store: Store, devices: Sequence[str], limit: int) -> list[Run]:
-    """Return the queued runs whose `hardware.device` is one of `devices`, the next one first."""
+    """Return the queued runs that wait for a slot alone and whose `hardware.device` is one of `devices`, next first."""
     marks = ", ".join("?" * len(devices))
     rows = store.query(
-        f"""SELECT {_COLUMNS} FROM run WHERE state='queued' AND coalesce((SELECT text FROM config
+        f"""SELECT {_COLUMNS} FROM run WHERE state='queued' AND reason IS NULL AND coalesce((SELECT text FROM config
             WHERE run_id=run.id AND path='hardware.device'), 'auto') IN ({marks})
             ORDER BY priority DESC, id LIMIT ?""",
         (*devices, limit),
     )
+    return [_run(row) for row in rows]
+
+
+def waiting_for_backbones(store: Store) -> list[Run]:
+    """Return the queued runs that wait for the model of another, the oldest first."""
+    rows = store.query(f"SELECT {_COLUMNS} FROM run WHERE state='queued' AND reason=? ORDER BY id", (BACKBONE,))
     return [_run(row) for row in rows]
 
 

@@ -16,6 +16,7 @@ from store import runs
 from store.connection import StoreError, read_store
 from workbench import strategies, tasks
 from workbench.abilities import why_unable
+from workbench.handover import newest_model
 from workbench.paths import Home
 
 
@@ -118,11 +119,6 @@ def describe_backbone(folder: Path, name: str, title: str, where: str) -> Backbo
         return BackboneCard(name, title, architecture, None, None, where, f"damaged weights: {error}")
     size = sum(file.stat().st_size for file in weights)
     return BackboneCard(name, title, architecture, parameters, size, where)
-
-
-def newest_model(run_folder: Path) -> Path | None:
-    """Return the newest model that a run has published, or None; it is not verified."""
-    return max(run_folder.glob("models/step-*"), default=None)
 
 
 def hub_cache() -> Path:

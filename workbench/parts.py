@@ -97,7 +97,7 @@ class StrategyCard:
 
     `pretrained` is whether it starts from the backbone's weights, `partial` whether a part of these never learns, which
     then must have been trained before. `rate` is the learning rate where the recipe says nothing and the weights are
-    pretrained, None for the recipe's own default.
+    pretrained, None for the recipe's own default. `pretrains` is whether the queue puts a run on raw text before it.
     """
 
     title: str
@@ -105,3 +105,4 @@ class StrategyCard:
     pretrained: bool = True
     partial: bool = False
     rate: float | None = None
+    pretrains: bool = False

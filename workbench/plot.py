@@ -72,6 +72,7 @@ def plot(
     width: int,
     height: int,
     *,
+    log_x: bool = False,
     log_y: bool = False,
     x_label: str = "",
     x_range: Range | None = None,
@@ -81,7 +82,7 @@ def plot(
     """Draw `series` into `width` by `height` cells, the last row being the x axis.
 
     Every pixel column shows the least and the greatest of its values. A log axis needs values above 0: where there
-    are others the axis is linear and `note` says so.
+    are others the axis is linear, and `note` says so of the y axis.
     """
     lines = [_clean(one) for one in series]
     gaps = sum(line.gaps for line in lines)
@@ -95,7 +96,8 @@ def plot(
     log_y = log_y and not refused
     y_span = nice_range(*(y_range or (low, high)), rounded=y_range is None, log=log_y)
     x_span = x_range or _extent(steps for line in lines for steps, _ in line.runs)
-    chart = _draw(lines, series, (width, height), Axis(*x_span), Axis(*y_span, log=log_y), x_label, symbols)
+    x_axis = Axis(*x_span, log=log_x and 0 < x_span[0] < x_span[1])
+    chart = _draw(lines, series, (width, height), x_axis, Axis(*y_span, log=log_y), x_label, symbols)
     outside = _count_outside(lines, y_span, x_span) if x_range or y_range else 0
     note = _note(gaps, outside, f"linear axis: {lowest:.3g} has no logarithm" if refused else "")
     return Chart(*chart, x_span, y_span, log_y, gaps, outside, note)

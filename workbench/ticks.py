@@ -45,7 +45,9 @@ class Axis:
         return pixel
 
     def at(self, place: float) -> float:
-        """Return the value at `place`, the inverse of `place()` on a linear axis."""
+        """Return the value at `place`, the inverse of `place()`."""
+        if self.log:
+            return float(self.low * (self.high / self.low) ** place)
         return self.low + (self.high - self.low) * place
 
 

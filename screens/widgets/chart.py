@@ -45,7 +45,7 @@ class Chart(Widget):
         super().__init__(id=id)
         self._series: list[Series] = []
         self._title = ""
-        self._log_y = False
+        self._log_x = self._log_y = False
         self._x_label = ""
         self._x_range: Range | None = None
         self._y_range: Range | None = None
@@ -67,6 +67,7 @@ class Chart(Widget):
         series: Sequence[Series],
         *,
         title: str = "",
+        log_x: bool = False,
         log_y: bool = False,
         x_label: str = "",
         x_range: Range | None = None,
@@ -77,7 +78,8 @@ class Chart(Widget):
         A known `x_range` (0 to the last step) keeps the rows still while a curve grows, so that fewer are repainted.
         """
         self._series = list(series)
-        self._title, self._x_label, self._log_y = plain(title), plain(x_label), log_y
+        self._title, self._x_label = plain(title), plain(x_label)
+        self._log_x, self._log_y = log_x, log_y
         self._x_range, self._y_range = x_range, y_range
         if self.size:
             self._redraw()
@@ -94,6 +96,7 @@ class Chart(Widget):
             self._series,
             cells,
             rows - len(head),
+            log_x=self._log_x,
             log_y=self._log_y,
             x_label=self._x_label,
             x_range=self._x_range,

@@ -135,3 +135,15 @@ def test_a_lone_point_stands_out_of_the_curve_it_lies_on() -> None:
     train = Series("train", list(range(100)), [1.0] * 100, "series-1")
     chart = plot([Series("eval", [50], [1.0], "series-2", "dashed"), train], 60, 5)
     assert [text for row in chart.rows for text, style in row if style == "series-2" and text.strip()] == ["⣿"]
+
+
+def test_equal_ratios_are_equal_distances_on_a_logarithmic_x_axis() -> None:
+    series = [Series("", [10, 100, 1000], [0.0, 1.0, 2.0])]
+    drawn = plot(series, 47, 9, log_x=True).text()
+    labels = drawn.splitlines()[-1]
+    places = [labels.index(text) + len(text) / 2 for text in ("10 ", "100", "1 000")]
+    assert places[1] - places[0] == pytest.approx(places[2] - places[1], abs=3)
+    axis = Axis(10, 1000, log=True)
+    assert [axis.at(axis.place(value)) for value in (10, 50, 1000)] == pytest.approx([10, 50, 1000])
+    below = plot([Series("", [0, 100], [0.0, 1.0])], 40, 8, log_x=True)
+    assert below.rows == plot([Series("", [0, 100], [0.0, 1.0])], 40, 8).rows

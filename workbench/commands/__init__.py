@@ -22,6 +22,7 @@ COMMANDS = {
     "show": "show",
     "log": "log",
     "compare": "compare",
+    "group": "group",
     "predict": "predict",
     "stop": "stop",
     "resume": "resume",

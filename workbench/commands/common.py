@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
@@ -21,6 +21,7 @@ from workbench.supervision import queue
 from workbench.text import number, plain, plural, spelled
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+group_option = click.option("--group", metavar="NAME", help="All runs of this group, in the place of one.")
 pass_home = click.make_pass_decorator(Home)
 
 
@@ -52,6 +53,18 @@ def find_run(store: Store, reference: str) -> Run:
     return run
 
 
+def chosen_runs(store: Store, references: Sequence[str], group: str | None) -> list[Run]:
+    """Return the runs that are named one by one, or those of a group, the oldest first."""
+    if bool(references) == bool(group):
+        raise click.UsageError("name a run, or a group with --group NAME")
+    if not group:
+        return [find_run(store, reference) for reference in references]
+    found = runs.of_group(store, group)
+    if not found:
+        raise WorkbenchError(f"there is no group {plain(group, 80)!r}", hint="See them with: workbench group")
+    return found
+
+
 def print_json(value: Any) -> None:
     """Print a value as JSON; a number that JSON does not know is null, a character that hides or drives an escape."""
     written = json.dumps(_finite(value), ensure_ascii=False, indent=1)
@@ -64,7 +77,9 @@ def run_json(run: Run) -> dict[str, Any]:
 
 
 def state_words(run: Run) -> str:
-    """Say a run's state in words: running 42%, finished early, failed: data."""
+    """Say a run's state in words: running 42%, waits for #3, finished early, failed: data."""
+    if run.waits:
+        return f"waits for {f'#{run.parent_id}' if run.parent_id else 'its backbone'}"
     if run.active and run.max_steps:
         return f"{run.state} {100 * run.step // run.max_steps}%"
     if run.state == "finished" and run.reason == "early_stop":

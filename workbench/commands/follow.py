@@ -10,7 +10,7 @@ import click
 from store import points, runs
 from store.connection import Store, read_store
 from store.runs import Run
-from workbench.commands.common import score_words
+from workbench.commands.common import score_words, state_words
 from workbench.paths import Home
 from workbench.supervision import queue
 from workbench.text import bar, duration, number, plain
@@ -55,7 +55,7 @@ def progress_line(store: Store, run: Run) -> str:
     """Return one line: name, state, bar, step, loss, best, time left."""
     head = f"#{run.id} {plain(run.name, 28)}"
     if run.state in ("queued", "starting"):
-        return f"{head}  {run.state}"
+        return f"{head}  {state_words(run)}"
     summary = points.summaries(store, [run.id])[run.id]
     loss = summary["train/loss"].last if "train/loss" in summary else None
     parts = [f"{run.step}/{run.max_steps or '?'}", f"loss {number(loss)}"]

@@ -10,7 +10,7 @@ import click
 from store import events, runs
 from store.connection import Store
 from store.events import Event
-from workbench.commands.common import find_run, json_option, pass_home, print_json, reading
+from workbench.commands.common import find_run, json_option, pass_home, print_json, reading, state_words
 from workbench.paths import Home
 from workbench.text import plain, redact
 
@@ -43,6 +43,8 @@ def _print(store: Store, run_id: int, follow: bool) -> None:
             click.echo(line_of(event))
             last = event.id
         if not follow or run is None or run.state in runs.ENDED:
+            if run is not None and run.waits:
+                click.echo(state_words(run))
             return
         time.sleep(FOLLOW_SECONDS)
 

@@ -17,13 +17,24 @@ from workbench.data.prepare import Prepared, length_of, rows_seen
 from workbench.errors import WorkbenchError
 from workbench.parents import looked_up
 from workbench.paths import Home
+from workbench.pipelines import pretraining_of
 from workbench.recipe import Recipe, parse
 
 PREVIEW_ROWS = 5
 
 
 def answer(recipe: Recipe, cache: Path) -> dict[str, Any]:
-    """Read everything a run will read, up to the weights, and examine it."""
+    """Read everything a run will read, and the run on raw texts before it if there is one, and examine it."""
+    home = Home(cache.parent)
+    told = _answer_one(looked_up(recipe, home), cache)
+    if not recipe.pretrains:
+        return told
+    first = _answer_one(looked_up(pretraining_of(recipe, home), home), cache)
+    whole = None if None in (told["report"], first["report"]) else told["report"] | {"first": first["report"]}
+    return {"findings": [*first["findings"], *told["findings"]], "report": whole}
+
+
+def _answer_one(recipe: Recipe, cache: Path) -> dict[str, Any]:
     parameters = _parameters(recipe)
     diagnosis = examine(recipe, cache)
     report = None if diagnosis.data is None else _report(recipe, diagnosis.data, parameters)
@@ -61,7 +72,7 @@ def main() -> None:
     with contextlib.redirect_stdout(sys.stderr):
         try:
             cache = Path(sys.argv[1])
-            told = answer(looked_up(parse(json.load(sys.stdin)), Home(cache.parent)), cache)
+            told = answer(parse(json.load(sys.stdin)), cache)
         except WorkbenchError as error:
             told = {"error": {"what": error.what, "where": error.where, "hint": error.hint}}
         except Exception as error:

@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from workbench.data.findings import Finding, refusal
 from workbench.errors import WorkbenchError
@@ -23,7 +24,7 @@ class Report:
 
     `labels` counts the training rows of each label, where the task has labels; `preview` holds rows as (what is asked,
     right answer); `updates` is how many the run takes, were every row one of a batch; `parameters` counts the
-    backbone's weights, None where unknown.
+    backbone's weights, None where unknown. `first` is the report of the run on raw texts before it, if there is one.
     """
 
     rows: int
@@ -39,6 +40,7 @@ class Report:
     parameters: int | None
     notes: list[str]
     findings: list[Finding]
+    first: Report | None = None
 
 
 @dataclass(frozen=True)
@@ -108,5 +110,12 @@ def _decode(output: str, code: int) -> Checked:
     report = answer["report"]
     if report is None:
         return Checked(findings, None)
-    report["preview"] = [(text, label) for text, label in report["preview"]]
-    return Checked(findings, Report(**report, findings=[each for each in findings if each.level == "warning"]))
+    warnings = [each for each in findings if each.level == "warning"]
+    before = report.pop("first", None)
+    first = None if before is None else _report(before, [])
+    return Checked(findings, replace(_report(report, warnings), first=first))
+
+
+def _report(told: dict[str, Any], findings: list[Finding]) -> Report:
+    told["preview"] = [(text, label) for text, label in told["preview"]]
+    return Report(**told, findings=findings)

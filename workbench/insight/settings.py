@@ -36,7 +36,7 @@ def settings_of(table: Mapping[str, Mapping[int, str]], run_ids: Sequence[int]) 
         for path, texts in table.items()
         if path != "name"
     ]
-    return tuple(sorted(rows, key=lambda setting: (not decides(setting.path), _rank(setting.path))))
+    return tuple(sorted(rows, key=lambda setting: (not decides(setting.path), rank(setting.path))))
 
 
 def differing_in(settings: Sequence[Setting], one: int, other: int) -> list[Setting]:
@@ -58,7 +58,7 @@ def decides(path: str) -> bool:
     return path not in _NOT_DECIDING and not path.startswith(_NOT_DECIDING_TABLES)
 
 
-def _rank(path: str) -> tuple[int, str]:
+def rank(path: str) -> tuple[int, str]:
     tables = ("task", "data", "backbone", "strategy", "training", "evaluation", "seed", "checkpoint", "hardware")
     table = path.partition(".")[0]
     return (tables.index(table) if table in tables else len(tables), path)

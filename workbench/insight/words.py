@@ -108,13 +108,13 @@ def as_csv(comparison: Comparison) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["", *(f"#{column.run_id} {plain(column.name)}" for column in comparison.columns)])
     for row in comparison.metrics:
-        writer.writerow([row.name, *("" if cell is None else _exact(cell.best) for cell in row.cells)])
-        writer.writerow([f"{row.name} at step", *(_exact(cell and cell.best_step) for cell in row.cells)])
+        writer.writerow([row.name, *("" if cell is None else exact(cell.best) for cell in row.cells)])
+        writer.writerow([f"{row.name} at step", *(exact(cell and cell.best_step) for cell in row.cells)])
     for label, name in _CSV_ROWS.items():
-        writer.writerow([label, *(_exact(getattr(column, name)) for column in comparison.columns)])
+        writer.writerow([label, *(exact(getattr(column, name)) for column in comparison.columns)])
     writer.writerow(["paired p", *("" if test is None else repr(test.p) for test in comparison.paired)])
     for setting in comparison.settings:
-        writer.writerow([setting.path, *(_harmless(plain(text)) if text else "" for text in setting.values)])
+        writer.writerow([setting.path, *(harmless(plain(text)) if text else "" for text in setting.values)])
     return out.getvalue()
 
 
@@ -145,9 +145,9 @@ def _step(step: int | None) -> str:
     return ABSENT if step is None else f"step {count(step)}"
 
 
-def _exact(value: object) -> str:
+def exact(value: object) -> str:
     return "" if value is None else repr(value) if isinstance(value, float) else str(value)
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     return f"'{text}" if text[:1] in "=+@" or (text[:1] == "-" and not text[1:2].isdigit()) else text

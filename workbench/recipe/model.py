@@ -151,9 +151,10 @@ class Recipe(Part):
         reason = why_senseless(self.task.name, self.strategy.name, self.backbone.name)
         if reason:
             raise ValueError(f"strategy.name\x00{self.strategy.name!r}: {reason}")
-        setting, reason = why_no_remedy(self.task.name, self.strategy.name, self.training)
+        setting, reason = why_no_remedy(self.task.name, self.learns_by, self.training)
         if reason:
             raise ValueError(f"training.{setting}\x00{getattr(self.training, setting)!r}: {reason}")
+        self._check_second_step()
         metrics = TASKS[self.task.name].metrics
         if self.evaluation.metric is not None and self.evaluation.metric not in metrics:
             raise ValueError(f"evaluation.metric\x00{self.evaluation.metric!r} is not one of {', '.join(metrics)}")
@@ -177,6 +178,29 @@ class Recipe(Part):
             if also.labels and not card.labelled:
                 raise ValueError(f"data.also.{number}.labels\x00{card.title} has no labels to rename")
         return self
+
+    def _check_second_step(self) -> None:
+        if not STRATEGIES[self.strategy.name].pretrains:
+            return
+        options: Any = self.strategy
+        then, pretrained = options.then, options.pretrained
+        reason = why_senseless(self.task.name, then, "")
+        if reason:
+            raise ValueError(f"strategy.then\x00{then!r}: {reason}")
+        if pretrained is not None and self.backbone.name != f"run:{pretrained}":
+            wanted = f"the backbone is not run:{pretrained}; leave it out to pretrain anew"
+            raise ValueError(f"strategy.pretrained\x00{wanted}")
+
+    @property
+    def pretrains(self) -> bool:
+        """Whether it stands for two runs, of which the first pretrains the backbone on raw texts."""
+        options: Any = self.strategy
+        return STRATEGIES[options.name].pretrains and options.pretrained is None
+
+    @property
+    def learns_by(self) -> str:
+        """The name of the strategy by which the labelled data are learned."""
+        return getattr(self.strategy, "then", self.strategy.name)
 
     @property
     def starts_random(self) -> bool:
@@ -215,7 +239,9 @@ class Recipe(Part):
     def changed(self) -> set[str]:
         """Return the paths of settings that are not at their default for this strategy and backbone."""
         required = {"task": self.task.name, "data": self.data.train, "backbone": self.backbone.name}
-        plain = Recipe.model_validate({**required, "strategy": self.strategy.name})
+        needed = {key for key, info in type(self.strategy).model_fields.items() if info.is_required()}
+        strategy = self.strategy.model_dump(include={"name", *needed})
+        plain = Recipe.model_validate({**required, "strategy": strategy})
         return set(self.diff(plain))
 
     def to_toml(self) -> str:
@@ -233,8 +259,12 @@ def _training_defaults(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of training whose default depends on the task or on where the weights come from."""
     task, backbone, strategy = (_name(raw.get(table)) for table in ("task", "backbone", "strategy"))
     card = TASKS.get(task)
-    random = backbone.startswith("size:") or (strategy in STRATEGIES and not STRATEGIES[strategy].pretrained)
-    rate = RANDOM_RATE if random else STRATEGIES[strategy].rate if strategy in STRATEGIES else None
+    known = STRATEGIES.get(strategy)
+    if known is not None and known.pretrains:
+        # Whatever the backbone is, it has been pretrained when the task's own data are learned.
+        backbone, known = "", STRATEGIES.get(str(raw["strategy"].get("then")))
+    random = backbone.startswith("size:") or (known is not None and not known.pretrained)
+    rate = RANDOM_RATE if random else known.rate if known is not None else None
     return ({"max_length": card.max_length} if card else {}) | ({"learning_rate": rate} if rate else {})
 
 

@@ -40,13 +40,18 @@ def load(path: Path, settings: Iterable[str] = ()) -> Recipe:
 
     Paths in the file are relative to its folder; paths in `settings` to the current folder.
     """
+    return parse(read_raw(path, settings), str(path))
+
+
+def read_raw(path: Path, settings: Iterable[str] = ()) -> dict[str, Any]:
+    """Read what `load` does, not yet validated: absolute paths, tables in the place of words alone."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise WorkbenchError(f"cannot read the recipe: {reason}", where=str(path)) from error
     raw = anchor(_read_toml(text, str(path)), path.resolve().parent)
-    return parse(overlay(raw, settings), str(path))
+    return overlay(raw, settings)
 
 
 def overlay(raw: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:
@@ -85,6 +90,9 @@ def anchor(raw: Mapping[str, Any], base: Path) -> dict[str, Any]:
             name.startswith((".", "/", "~")) or (":" not in name and os.path.isdir(base / name))
         ):
             anchored[table][key] = _absolute(name, base, f"{table}.{key}")
+    strategy = anchored.get("strategy")
+    if isinstance(strategy, dict) and isinstance(strategy.get("texts"), str):
+        strategy["texts"] = _anchored_source(strategy["texts"], base, "strategy.texts")
     return anchored
 
 

@@ -12,6 +12,7 @@ from workbench.strategies.ia3 import Ia3
 from workbench.strategies.layer_decay import LayerDecay
 from workbench.strategies.lora import Lora
 from workbench.strategies.norms import Norms
+from workbench.strategies.pretrain_first import PretrainFirst
 from workbench.strategies.scratch import Scratch
 from workbench.strategies.strategy import Moment, Strategy
 from workbench.strategies.top_layers import TopLayers
@@ -29,6 +30,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
     "lora": Lora,
     "ia3": Ia3,
     "scratch": Scratch,
+    "pretrain-first": PretrainFirst,
     "distil": Distil,
 }
 

@@ -40,7 +40,7 @@ class Strategy(ABC):
     taught: ClassVar[bool] = False
     """Whether a teacher tells what the rows of training are, before the first update."""
 
-    reads_once: ClassVar[bool] = False
+    reads_once: bool = False
     """Whether nothing below the head ever learns: then the layers read each row once."""
 
     def __init__(self, options: Any, headed: bool = True) -> None:

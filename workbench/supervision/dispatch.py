@@ -14,7 +14,8 @@ from pathlib import Path
 
 from store import events, runs
 from store.connection import Store, open_store
-from store.runs import ACTIVE, Run
+from store.runs import ACTIVE, BACKBONE, Run
+from workbench import handover
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
 from workbench.supervision import folders, locks, worker_side
@@ -44,6 +45,7 @@ def advance(home: Home) -> None:
     with dispatch_lock(home), open_store(home.store) as store:
         folders.settle(home, store)
         reap(home, store)
+        hand_over(home, store)
         for slot in slots:
             if not is_busy(home, slot):
                 start_next(home, store, slot, fitting(slot, slots))
@@ -64,6 +66,32 @@ def reap(home: Home, store: Store) -> None:
             conclude(store, run, "lost", "machine_restart", f"the machine restarted {_at(run)}")
         else:
             conclude(store, run, "lost", None, f"worker and shepherd both died {_at(run)}")
+
+
+def hand_over(home: Home, store: Store) -> None:
+    """Give queued runs the models that they waited for, and fail those that wait in vain; under the dispatch lock.
+
+    A run is numbered after the one it waits for, so that what follows from a run that fails here fails with it.
+    """
+    for run in runs.waiting_for_backbones(store):
+        parent = handover.awaited(store, run)
+        if parent is not None and parent.state in handover.AWAITED:
+            continue
+        words = handover.why_in_vain(home, parent)
+        if parent is not None and not words:
+            try:
+                handover.keep(home, parent, home.run_folder(run.uid))
+            except WorkbenchError as error:
+                words = f"{error.where}: {error.what}"
+            except OSError:
+                # No room, or a file system that is away: the next look may find it mended.
+                continue
+        if words or parent is None:
+            conclude(store, run, "failed", BACKBONE, words, since=("queued",))
+        elif runs.move(store, run.id, "queued", since=("queued",), attempt=run.attempt, reason=None):
+            text = f"begins with the best model of run #{parent.id} {parent.name}"
+            with store.write() as connection:
+                events.append(connection, run.id, [(time.time(), run.step, "backbone", "info", text, None)])
 
 
 def start_next(home: Home, store: Store, slot: Slot, wishes: Sequence[str]) -> None:

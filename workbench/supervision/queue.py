@@ -6,23 +6,24 @@ import os
 import platform
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from store import commands, points, runs
 from store.connection import Store, StoreError, is_current, open_store, prepare_apart
-from store.runs import OPEN, Run
-from workbench import parents
+from store.runs import BACKBONE, OPEN, Run
+from workbench import handover, parents, pipelines
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
 from workbench.supervision import folders, locks
-from workbench.supervision.dispatch import advance, conclude, dispatch_lock
+from workbench.supervision.dispatch import advance, conclude, dispatch_lock, hand_over
 from workbench.supervision.slots import find_slots
 
 if TYPE_CHECKING:
     from workbench.recipe import Recipe
 
-__all__ = ["advance", "delete", "resume", "stop", "submit"]
+__all__ = ["advance", "delete", "resume", "stop", "submit", "submit_group"]
 
 RESUMABLE = ("paused", "stopped", "failed", "crashed", "lost")
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -32,40 +33,95 @@ def submit(home: Home, recipe: Recipe, *, parent_id: int | None = None, grp: str
     """Queue a run of this recipe, start it if a slot is free, and return its row.
 
     `parent_id` is the run it follows from, that of its backbone where it names one; `grp` a word shared by runs that
-    are started to be compared.
+    are started to be compared. A run whose backbone is the model of an open run waits until that one has ended. Where
+    the strategy pretrains first, another run is queued before it: one of the group that does the same serves as well.
     """
-    _check_device(recipe)
+    steps = _steps(home, recipe)
     prepare_apart(home.create().store)
     with dispatch_lock(home), _open(home) as store:
         folders.settle(home, store)
         if parent_id is not None and runs.get(store, parent_id) is None:
             raise WorkbenchError("there is no such run to follow from", where=f"#{parent_id}")
-        recipe, parent = parents.pin(home, store, parents.pin_helpers(store, recipe))
-        uid, toml = new_uid(), recipe.to_toml()
-        staged = folders.stage(home, uid, toml)
-        if parent is not None:
-            parents.keep(home, parent, staged)
-        run_id = runs.create(
-            store,
-            recipe.flat(),
-            uid=uid,
-            name=unique_name(recipe.label, runs.names_like(store, recipe.label)),
-            task=recipe.task.name,
-            backbone=f"#{parent.id} {parent.name}" if parent else _short(recipe.backbone.name),
-            strategy=recipe.strategy.name,
-            dataset=recipe.dataset,
-            state="queued",
-            recipe=toml,
-            recipe_hash=recipe.hash(),
-            goal_key=f"eval/{recipe.goal}",
-            seed=recipe.seed,
-            host=platform.node(),
-            parent_id=parent.id if parent and parent_id is None else parent_id,
-            grp=grp,
-        )
-        folders.publish(home, store, _fresh(store, run_id))
+        run = _add_steps(home, store, steps, parent_id, grp)
     advance(home)
-    return _reread(home, run_id)
+    return _reread(home, run.id)
+
+
+def submit_group(home: Home, recipes: Sequence[Recipe], stem: str) -> list[Run]:
+    """Queue a run of each recipe, all of one new group called `stem`, with a number where that is taken.
+
+    Raise a WorkbenchError, having queued nothing, where one of them cannot be.
+    """
+    steps = [_steps(home, recipe) for recipe in recipes]
+    prepare_apart(home.create().store)
+    with dispatch_lock(home), _open(home) as store:
+        folders.settle(home, store)
+        for recipe in recipes:
+            _, parent = parents.pin(store, recipe)
+            if parent is not None and parent.state not in handover.AWAITED:
+                handover.best_model(home, parent)
+        grp = unique_name(stem, runs.groups_like(store, stem))
+        added = [_add_steps(home, store, each, None, grp) for each in steps]
+    advance(home)
+    return [_reread(home, run.id) for run in added]
+
+
+def _steps(home: Home, recipe: Recipe) -> tuple[Recipe | None, Recipe]:
+    """Return a recipe with the one that pretrains before it, if there is one."""
+    _check_device(recipe)
+    return (pipelines.pretraining_of(recipe, home) if recipe.pretrains else None), recipe
+
+
+def _add_steps(
+    home: Home, store: Store, steps: tuple[Recipe | None, Recipe], parent_id: int | None, grp: str | None
+) -> Run:
+    """Queue a recipe, after the one that pretrains where there is one; return the run of the recipe itself."""
+    first, recipe = steps
+    if first is None:
+        return _add(home, store, recipe, parent_id, grp)
+    pretraining = _shared(home, store, first, grp) or _add(home, store, first, parent_id, grp)
+    return _add(home, store, pipelines.fine_tuning_of(recipe, pretraining), None, grp)
+
+
+def _shared(home: Home, store: Store, recipe: Recipe, grp: str | None) -> Run | None:
+    """Return a run of the group that carries out the same recipe, or has done so."""
+    wanted = parents.pin(store, parents.pin_helpers(store, recipe))[0].hash()
+    for run in runs.of_group(store, grp) if grp is not None else ():
+        done = run.state == "finished" and handover.newest_model(home.run_folder(run.uid)) is not None
+        if run.recipe_hash == wanted and (done or run.state in handover.AWAITED):
+            return run
+    return None
+
+
+def _add(home: Home, store: Store, recipe: Recipe, parent_id: int | None, grp: str | None) -> Run:
+    """Queue one run, under the dispatch lock."""
+    recipe, parent = parents.pin(store, parents.pin_helpers(store, recipe))
+    uid, toml = new_uid(), recipe.to_toml()
+    staged = folders.stage(home, uid, toml)
+    waits = parent is not None and parent.state in handover.AWAITED
+    if parent is not None and not waits:
+        handover.keep(home, parent, staged)
+    run_id = runs.create(
+        store,
+        recipe.flat(),
+        uid=uid,
+        name=unique_name(recipe.label, runs.names_like(store, recipe.label)),
+        task=recipe.task.name,
+        backbone=f"#{parent.id} {parent.name}" if parent else _short(recipe.backbone.name),
+        strategy=recipe.strategy.name,
+        dataset=recipe.dataset,
+        state="queued",
+        reason=BACKBONE if waits else None,
+        recipe=toml,
+        recipe_hash=recipe.hash(),
+        goal_key=f"eval/{recipe.goal}",
+        seed=recipe.seed,
+        host=platform.node(),
+        parent_id=parent.id if parent and parent_id is None else parent_id,
+        grp=grp,
+    )
+    folders.publish(home, store, _fresh(store, run_id))
+    return _fresh(store, run_id)
 
 
 def stop(home: Home, run: Run) -> str:
@@ -102,7 +158,8 @@ def resume(home: Home, run: Run) -> Run:
                 hint="Start its recipe again as a new run.",
             )
         points.unpack(store, now.id)
-        cleared = {"reason": None, "error": None, "exit_code": None, "ended": None, "slot": None}
+        waits = handover.lacks_backbone(home, store, now)
+        cleared = {"reason": BACKBONE if waits else None, "error": None, "exit_code": None, "ended": None, "slot": None}
         if not runs.move(store, now.id, "queued", since=RESUMABLE, attempt=now.attempt, **cleared):
             raise WorkbenchError("somebody else changed it just now", where=_called(now), hint="Look at it again.")
     advance(home)
@@ -113,6 +170,7 @@ def delete(home: Home, run: Run) -> None:
     """Delete an ended run from the store and move its folder to the trash."""
     with dispatch_lock(home), _open(home) as store:
         folders.settle(home, store)
+        hand_over(home, store)
         now = _fresh(store, run.id)
         if now.state in OPEN:
             raise WorkbenchError(

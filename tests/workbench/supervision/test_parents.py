@@ -95,6 +95,7 @@ def test_where_links_cannot_be_made_files_are_copied(home: Home, parent: Run, mo
 
 def test_what_is_no_backbone_is_refused_and_leaves_nothing(home: Home, parent: Run) -> None:
     empty = queue.submit(home, recipe("empty"))
+    queue.stop(home, empty)
     with pytest.raises(WorkbenchError, match="no model yet"):
         queue.submit(home, recipe("child", backbone=f"run:{empty.id}"))
     for name in ("run:99", "run:nobody", "run:"):
