@@ -9,6 +9,7 @@ from screens.feed import Trace
 from screens.rows import elapsed, short_name, state_words
 from screens.widgets.words import Part
 from store.runs import Run
+from workbench.insight.diagnosis import Diagnosis
 from workbench.text import cut, duration, plain, rate, width
 
 Lines = list[list[Part]]
@@ -76,9 +77,19 @@ def cause(run: Run, trace: Trace | None, cells: int, *, stalled: bool) -> Lines:
     lines = cause_lines(run)
     if not lines:
         words = advice(run, trace, stalled=stalled)
+        if trace and trace.diagnoses and not stalled:
+            words = _diagnosis(trace.diagnoses[0], cells)
         return [[(words, "$text-warning")]] if words else []
     wrapped = textwrap.wrap(plain(lines[0]), max(20, cells))
     shown = wrapped[:_CAUSE_LINES]
     if len(wrapped) > len(shown):
         shown[-1] = cut(shown[-1] + " …", cells)
     return [*([(line, "$text-error")] for line in shown), [(lines[1], "$foreground")]]
+
+
+def _diagnosis(diagnosis: Diagnosis, cells: int) -> str:
+    """Return what ails a run and the key that mends it, in one line; what is seen gives way to the key."""
+    remedy = f" · f: {diagnosis.remedy}" if diagnosis.changes else f" · try {diagnosis.remedy}"
+    if width(f"! {diagnosis.words}{remedy}") > cells and diagnosis.changes:
+        remedy = " · f mends it"
+    return cut(f"! {diagnosis.words}", max(20, cells - width(remedy))) + remedy
