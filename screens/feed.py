@@ -285,14 +285,12 @@ class Feed:
 
 def _diagnose(run: Run, trace: Trace) -> None:
     """Look again at what ails a run where its curves have grown; the recipe is loaded only where something does."""
-    (trained, losses), evaluated = trace.points("train/loss"), len(trace.points("eval/loss")[0])
-    before = trace.diagnosed
-    broken = bool(losses) and losses[-1] is None
-    if evaluated == before[1] and len(trained) < GROWTH * before[0] and not broken:
+    losses, evaluated = trace.points("train/loss")[1], len(trace.points("eval/loss")[0])
+    trained, judged = trace.diagnosed
+    if evaluated == judged and len(losses) < GROWTH * trained and losses[-1] is not None:
         return
-    trace.diagnosed = (len(trained), evaluated)
+    trace.diagnosed, trace.diagnoses = (len(losses), evaluated), ()
     course = course_of(run, trace.points, trace.rows)
-    trace.diagnoses = ()
     if findings(course):
         from workbench.insight.remedies import diagnose
         from workbench.recipe import loads

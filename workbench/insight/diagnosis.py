@@ -61,8 +61,11 @@ OVERFITS = 0.05
 FELL = 0.05
 """Share by which training loss fell in the meantime: what hardly falls learns nothing by heart."""
 
-OVERFITS_NOISE = 4.0
-"""Deviations of single evaluations that it rose by: of ten values that only jitter, the low lies two below the mean."""
+OVERFITS_NOISE = 3.0
+"""Deviations of single evaluations that it rose by: of ten that only jitter, the low lies two below their mean."""
+
+GAIN = 0.005
+"""Share of the best by which a value is no gain."""
 
 STALE = 5
 """Evaluations without a gain that make a plateau, and the share of the schedule that they must cover."""
@@ -169,7 +172,8 @@ def _overfitting(course: Course) -> Finding | None:
     before, after = (training_loss_at(course.evaluation, course.training, at) or 0.0 for at in (step, points[-1][0]))
     if before - after < FELL * abs(before):
         return None
-    if now - low < max(OVERFITS * abs(low), OVERFITS_NOISE * jitter(values) if len(values) >= FEWEST else 0.0):
+    noise = jitter(values[-LATEST:]) if len(values) >= FEWEST else 0.0
+    if now - low < max(OVERFITS * abs(low), OVERFITS_NOISE * noise):
         return None
     words = f"overfitting since step {count(step)}: eval loss {number(low)} → {number(values[-1])}"
     return Finding("overfitting", step, f"{words} while train loss falls")
@@ -217,8 +221,11 @@ def _plateau(course: Course) -> Finding | None:
 
 
 def _last_gain(points: list[tuple[int, float]], goal: str) -> int:
-    best = (max if goal == "max" else min)(value for _, value in points)
-    return next(step for step, value in points if value == best)
+    """Return the first step whose value is as good as the best, but for noise."""
+    values = [value for _, value in points]
+    best = max(values) if goal == "max" else min(values)
+    alike = max(GAIN * abs(best), 2 * jitter(values[-LATEST:]))
+    return next(step for step, value in points if abs(value - best) <= alike)
 
 
 def _noisy(course: Course) -> Finding | None:
