@@ -14,6 +14,7 @@ from workbench.text import cut, duration, plain, rate, width
 
 Lines = list[list[Part]]
 _CAUSE_LINES = 4
+_REMEDY_CELLS = 32
 
 
 def head_lines(
@@ -89,7 +90,9 @@ def cause(run: Run, trace: Trace | None, cells: int, *, stalled: bool) -> Lines:
 
 def _diagnosis(diagnosis: Diagnosis, cells: int) -> str:
     """Return what ails a run and the key that mends it, in one line; what is seen gives way to the key."""
-    remedy = f" · f: {diagnosis.remedy}" if diagnosis.changes else f" · try {diagnosis.remedy}"
-    if width(f"! {diagnosis.words}{remedy}") > cells and diagnosis.changes:
-        remedy = " · f mends it"
-    return cut(f"! {diagnosis.words}", max(20, cells - width(remedy))) + remedy
+    words, least = f"! {diagnosis.words}", " · f mends it" if diagnosis.changes else " · no key mends it"
+    remedy = f" · {'f: ' if diagnosis.changes else 'try '}{diagnosis.remedy}"
+    room = cells - width(words)
+    if room < min(width(remedy), _REMEDY_CELLS):
+        return cut(words, cells - width(least)) + least
+    return words + cut(remedy, room)
