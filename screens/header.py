@@ -25,6 +25,7 @@ def head_lines(
     if not wide:
         return [_short(run, trace, now, cells, state.style, stalled=stalled, ascii=ascii)]
     about = " · ".join((plain(run.task), short_name(run.backbone), plain(run.strategy), plain(run.dataset)))
+    about += f" · follows from {run.parent_id}" if run.parent_id is not None else ""
     where = " · ".join(part for part in (f"seed {run.seed}", run.slot or "", run.host or "") if part)
     gap = max(2, cells - width(f"{run.id} {plain(run.name)}   {about}") - width(where))
     first: list[Part] = [(f"{run.id} {run.name}", "bold"), (f"   {about}", "$foreground-muted")]

@@ -9,13 +9,13 @@ from typing import Any
 
 from screens.feed import Trace
 from screens.widgets.words import Part
-from workbench.text import cut, fit, number, plain
+from workbench.text import cut, fit, number, plain, width
 
 Lines = list[list[Part]]
 MOST_ROWS = 6
 """Rows of the table; with more, layers that learn at different rates share one."""
 
-MOST_PARTS = 4
+MOST_PARTS = 3
 """Parts of the line; with more, layers that learn at different rates share one."""
 
 MOST_DOTS = 32
@@ -161,13 +161,18 @@ def strip_lines(trace: Trace, cells: int, *, active: bool, ascii: bool) -> Lines
     if not layers:
         return []
     share, until = learning_share(layers), until_words(trace)
-    told = "  " + ("" if share is None else f"{_percent(share)} of the weights learn") + (f" {until}" if until else "")
+    learns = "" if share is None else f"{_percent(share)} of the weights learn"
     muted = "$foreground-muted"
-    first: list[Part] = [("layers ", muted), (_strip(layers, ascii), "$accent" if active else ""), (told, muted)]
+    first: list[Part] = [
+        ("layers ", muted),
+        (_strip(layers, ascii), "$accent" if active else ""),
+        (f"  {learns} {until}".rstrip(), muted),
+    ]
     rows = _merge(merged(layers, MOST_PARTS), lambda one: one if one.trainable else None)
     alike = len({one.rate for one in rows if one.trainable}) <= 1 and not any(one.below for one in rows)
-    parts = [_part(one, alike, ascii) for one in rows]
-    return [first, [(cut("       " + " · ".join(parts), cells), muted)]]
+    told, short = (" · ".join(_part(one, alike, ascii, shares) for one in rows) for shares in (True, False))
+    fitting = [words for words in (f"       {told}", told, short) if width(words) <= cells]
+    return [first, [(fitting[0] if fitting else cut(short, cells), muted)]]
 
 
 def _strip(layers: Sequence[Layers], ascii: bool) -> str:
@@ -179,10 +184,13 @@ def _strip(layers: Sequence[Layers], ascii: bool) -> str:
     return " ".join(f"{dots[on]}{'x' if ascii else '×'}{many}" for on, many in runs)
 
 
-def _part(one: Layers, alike: bool, ascii: bool) -> str:
-    rate = "" if alike or not one.trainable else f"{one.rate_words(ascii)} "
-    learns = f" ({_percent(one.learning / one.size)} of it)" if one.partly else ""
-    return f"{one.name() if one.trainable else 'frozen'} {rate}{_percent(one.share)}{learns}"
+def _part(one: Layers, alike: bool, ascii: bool, shares: bool) -> str:
+    """Return one part of the line, with its rate unless all have it; with its numbers and share where `shares`."""
+    rate = "" if alike or not one.trainable else one.rate_words(ascii)
+    learns = f"({_percent(one.learning / one.size)} of it)" if one.partly else ""
+    name = one.name() if shares else one.kind
+    words = (name if one.trainable else "frozen", rate, *((_percent(one.share), learns) if shares else ()))
+    return " ".join(word for word in words if word)
 
 
 def _dots(ascii: bool) -> tuple[str, str]:

@@ -249,7 +249,7 @@ class Picker(CursorView):
         gutter = f"{'▌' if under else ' '}{mark} "
         help_text = f"not available: {plain(option.disabled)}" if option.disabled else plain(option.help)
         room = max(0, cells - _GUTTER)
-        if option.disabled and room < self._label_cells + _LEAST_REASON:
+        if option.disabled and room - min(self._label_cells, room // 2) < _LEAST_REASON:
             help_text = ""
         label_cells = min(self._label_cells, room // 2) if help_text else room
         label_style = style_named(self, "picker", "disabled", line) if option.disabled else line

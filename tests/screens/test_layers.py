@@ -96,6 +96,15 @@ def test_encoder_and_decoder_are_told_apart() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("depth", [2, 6, 12, 24])
+def test_two_stacks_at_different_rates_stay_readable(depth: int) -> None:
+    names = ["embeddings", *(f"encoder {n}" for n in range(depth)), *(f"decoder {n}" for n in range(depth)), "head"]
+    trace = trace_of([group(name, 100, 0.95 ** (len(names) - place)) for place, name in enumerate(names)])
+    assert len(table(trace)) <= layers.MOST_ROWS + 2
+    assert strip(trace)[1].startswith("head 4.8e-05 · decoder ≤4.5e-05 · encoder ≤")
+    assert not strip(trace)[1].endswith("…")
+
+
 @pytest.mark.parametrize("ascii", [False, True])
 @pytest.mark.parametrize("decay", [1.0, 0.95])
 @pytest.mark.parametrize("depth", [0, 1, 6, 12, 24, 46])

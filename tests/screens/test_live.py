@@ -248,6 +248,9 @@ async def test_the_remedied_recipe_is_shown_and_queued_as_a_run_that_follows(
         }
         assert isinstance(app.screen, LiveScreen)
         assert app.screen.chosen == 34
+        await pilot.resize_terminal(120, 40)
+        await look(app, pilot)
+        assert "follows from 30" in screen_text(app)
 
 
 async def test_escape_starts_nothing(home: Home) -> None:
