@@ -1,23 +1,28 @@
-"""What a key does to a run, the same on every place: stop, resume, delete, copy."""
+"""What a key does to a run, the same on every place: stop, resume, fix, delete, copy."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from screens.dialogs import Choice, Question
 from screens.place import PlaceScreen
 from store.runs import OPEN, Run
-from workbench.text import duration, plain, plural, size
+from workbench.insight.diagnosis import Diagnosis
+from workbench.text import ABSENT, duration, plain, plural, size, table
+
+if TYPE_CHECKING:
+    from workbench.recipe import Recipe
 
 
 def why_not(place: PlaceScreen, action: str, run: Run | None) -> str | None:
     """Return why an action cannot be done to a run, or None; actions that need no run are no matter of this."""
-    if action not in ("stop", "resume", "delete", "copy", "try", "open", "open_log", "compare", "mark", "group"):
+    if action not in ("stop", "resume", "delete", "copy", "try", "open", "open_log", "compare", "mark", "group", "fix"):
         return None
     if run is None:
         return "no run is chosen: there is none here"
-    if action in ("stop", "resume", "delete") and place.workbench.readonly:
+    if action in ("stop", "resume", "delete", "fix") and place.workbench.readonly:
         return "this is a read-only view (--readonly)"
     if action == "stop" and run.state not in OPEN:
         return f"run {run.id} has ended: there is nothing to stop"
@@ -27,6 +32,8 @@ def why_not(place: PlaceScreen, action: str, run: Run | None) -> str | None:
         return f"run {run.id} is {run.state}: there is nothing to resume"
     if action == "delete" and run.state in OPEN:
         return f"run {run.id} is {run.state}: stop it first (s)"
+    if action == "fix":
+        return _why_not_fix(place, run)
     if action == "try" and run.best_step is None:
         return f"run {run.id} has no model yet: the first one is saved after an evaluation"
     return None
@@ -65,6 +72,53 @@ def resume(place: PlaceScreen, run: Run) -> None:
         return f"run {run.id} goes on"
 
     _in_thread(place, f"resuming run {run.id}", go_on)
+
+
+def _why_not_fix(place: PlaceScreen, run: Run) -> str | None:
+    diagnosis = diagnosis_of(place, run)
+    if diagnosis is None:
+        return f"nothing is known to ail run {run.id}"
+    return None if diagnosis.changes else f"what helps no setting does: {diagnosis.remedy}"
+
+
+def diagnosis_of(place: PlaceScreen, run: Run) -> Diagnosis | None:
+    """Return the weightiest thing that ails a run."""
+    trace = place.feed.traces.get(run.id)
+    return trace.diagnoses[0] if trace and trace.diagnoses else None
+
+
+def ask_fix(place: PlaceScreen, run: Run) -> None:
+    """Ask, with each change, then queue the run's recipe as changed against what ails it, and go there."""
+    from workbench import recipe as recipes
+    from workbench.insight.remedies import remedied
+
+    diagnosis = diagnosis_of(place, run)
+    if diagnosis is None:
+        return
+    recipe = recipes.loads(run.recipe)
+    changed = remedied(recipe, diagnosis.changes)
+    rows = [[path, f"{_value(old)} → {_value(new)}"] for path, (old, new) in recipe.diff(changed).items()]
+    goes_on = f"Run {run.id} goes on beside it: s stops it." if run.active else ""
+    lines = [diagnosis.words, "", *table(rows), "", f"The new run follows from run {run.id}. {goes_on}"]
+
+    def start(answer: str | None) -> None:
+        if answer:
+            _in_thread(place, f"starting run {run.id} changed", lambda: _start(place, run, changed))
+
+    choice = Choice("y", "start it", "start")
+    place.app.push_screen(Question(f"Start run {run.id} {run.name} again, changed?", lines, choice, ready=True), start)
+
+
+def _value(value: Any) -> str:
+    return ABSENT if value is None else f"{value:g}" if isinstance(value, float) else plain(value, 60)
+
+
+def _start(place: PlaceScreen, run: Run, recipe: Recipe) -> str:
+    from workbench.supervision import queue
+
+    started = queue.submit(place.workbench.home, recipe, parent_id=run.id)
+    place.app.call_from_thread(place.workbench.open_place, "live", started.id)
+    return f"run {started.id} follows from run {run.id}"
 
 
 def ask_delete(place: PlaceScreen, run: Run) -> None:

@@ -89,14 +89,15 @@ def result_columns(comparison: Comparison) -> list[Column]:
         Column("curve", "", 1, priority=9),
         Column("run", "#", 4, "right", 10),
         Column("name", "run", None, priority=8),
+        Column("strategy", "strategy", 11, priority=7),
         Column("score", score, max(6, len(score)), "right", 10),
         Column("delta", f"vs #{baseline.run_id}", 10, priority=10),
         Column("loss", "eval loss", 9, "right", 7),
-        Column("gap", "gap", 6, "right", 6),
-        Column("overfits", "overfits", 9, "right", 6),
-        Column("time", "time", 7, "right", 5),
-        Column("memory", "peak mem", 8, "right", 3),
-        Column("trains", "trains", 15, "right", 4),
+        Column("gap", "gap", 6, "right", 3),
+        Column("overfits", "overfits", 8, "right", 4),
+        Column("time", "time", 7, "right", 6),
+        Column("memory", "peak mem", 8, "right", 5),
+        Column("trains", "trainable", 15, "right", 6),
         Column("seeds", "seeds", 18, priority=2),
     ]
 
@@ -117,7 +118,7 @@ def result_rows(comparison: Comparison, view: View, *, ascii: bool = False) -> l
             difference = Cell(delta, _VERDICTS.get(cell.verdict, "") if cell else "")
         overfits = ABSENT if column.overfits_from is None else count(column.overfits_from)
         cells: list[str | Cell] = [
-            "" if ascii else SAMPLES[DASHES[place % len(DASHES)]], str(column.run_id), column.name,
+            "" if ascii else SAMPLES[DASHES[place % len(DASHES)]], str(column.run_id), column.name, column.strategy,
             Cell(best_words(cell), "strong"), difference, best_words(loss.cells[place] if loss else None),
             gap_words(column), Cell(overfits, "" if column.overfits_from is None else "warn"),
             duration(column.seconds or None), size(column.peak_bytes), trainable_words(column), spread_words(column),

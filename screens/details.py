@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from screens.feed import Curve, Trace
+from screens.feed import Trace
 from screens.rows import elapsed, percent_done, progress, short_name
 from store.runs import Run
 from workbench.insight.nearest import Nearest
-from workbench.insight.overfitting import overfits_from
 from workbench.text import ABSENT, bar, count, duration, number, plain, rate
 
 REMEDIES = {
@@ -121,23 +120,10 @@ def advice(run: Run, trace: Trace | None, *, stalled: bool = False) -> str:
         return "! no step for 30 s: its log may say why; s stops it"
     if trace is None or run.state in FAILED:
         return ""
-    train, evaluation = (trace.curves.get(name, Curve()).points() for name in ("train/loss", "eval/loss"))
-    if train[1] and train[1][-1] is None:
-        return f"! the loss is not a number since step {count(_since_none(*train))}: lower the learning rate"
-    turn = overfits_from(evaluation, train)
-    if turn is None:
+    if not trace.diagnoses:
         return ""
-    stops = trace.config.get("evaluation.patience", "null") != "null"
-    remedies = "dropout, weight decay, more data" if stops else "early stopping, dropout, more data"
-    return f"! eval loss rises from step {count(turn)}: try {remedies}"
-
-
-def _since_none(steps: list[int], values: list[float | None]) -> int:
-    """Return the first step of the run of missing values at the end."""
-    index = len(values) - 1
-    while index > 0 and values[index - 1] is None:
-        index -= 1
-    return steps[index]
+    weightiest = trace.diagnoses[0]
+    return f"! {weightiest.words}: try {weightiest.remedy}"
 
 
 def value_words(text: str | None) -> str:

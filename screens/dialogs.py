@@ -39,7 +39,7 @@ class Choice:
 
 
 class Question(Sheet[str | None]):
-    """Ask; the answer is the value of a choice, or None. The default is always to cancel.
+    """Ask; the answer is the value of a choice, or None. Enter cancels, or takes the first choice where it is `ready`.
 
     `title` and `lines` may hold any text: they are shown as typed.
     """
@@ -51,12 +51,12 @@ class Question(Sheet[str | None]):
         Binding("n,q", "leave", "cancel"),
     ]
 
-    def __init__(self, title: str, lines: list[str], *choices: Choice) -> None:
+    def __init__(self, title: str, lines: list[str], *choices: Choice, ready: bool = False) -> None:
         super().__init__()
         self.heading = plain(title, 200)
         self.lines = [plain(line, 400) for line in lines]
         self.choices = (*choices, Choice("n", "cancel", ""))
-        self.chosen = len(choices)
+        self.chosen = 0 if ready else len(choices)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="sheet"):

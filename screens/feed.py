@@ -7,15 +7,18 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from textual.message import Message
 
-from store import events, points, runs
+from store import events, points, predictions, runs
 from store.connection import Store, StoreError, is_current, prepare_apart, read_store
 from store.events import Event
 from store.runs import Run
 from workbench.errors import WorkbenchError
+from workbench.insight.course import course_of
+from workbench.insight.diagnosis import Diagnosis, findings
 from workbench.insight.nearest import Nearest, nearest_earlier
 from workbench.paths import Home
 
@@ -23,6 +26,8 @@ POLL_SECONDS = 0.25
 RETRY_SECONDS = 1.0
 STALLED_SECONDS = 30.0
 SAMPLES_KEPT = 120
+GROWTH = 1.05
+"""How much longer a curve must be before it is diagnosed again: a look at it takes time with its length."""
 
 
 @dataclass
@@ -57,6 +62,14 @@ class Trace:
     samples: list[dict[str, float]] = field(default_factory=list)
     config: dict[str, str] = field(default_factory=dict)
     nearest: Nearest | None = None
+    rows: int | None = None
+    diagnoses: tuple[Diagnosis, ...] = ()
+    diagnosed: tuple[int, int] = (0, 0)
+    """Numbers of training and evaluation points at the last diagnosis."""
+
+    def points(self, name: str) -> tuple[list[int], list[float | None]]:
+        """Return steps and values of a metric, nothing of one that was not logged."""
+        return self.curves.get(name, Curve()).points()
 
     @property
     def extent(self) -> tuple[float, ...]:
@@ -257,6 +270,7 @@ class Feed:
             trace = Trace(run_id, run.attempt, ended)
             trace.nearest = nearest_earlier(store, run, self.runs)
             trace.config = {path: texts[run_id] for path, texts in runs.config(store, [run_id]).items()}
+            trace.rows = predictions.example_count(store, run.eval_set) if run.eval_set else None
         before = trace.extent
         for name in points.summaries(store, [run_id])[run_id]:
             curve = trace.curves.setdefault(name, Curve())
@@ -264,5 +278,22 @@ class Feed:
         last = trace.events[-1].id if trace.events else 0
         trace.events += events.listing(store, run_id, after=last)
         trace.samples = events.last_system(store, run_id, SAMPLES_KEPT)
+        _diagnose(run, trace)
         known, self.traces[run_id] = run_id in self.traces, trace
         return not known or trace.extent != before
+
+
+def _diagnose(run: Run, trace: Trace) -> None:
+    """Look again at what ails a run where its curves have grown; the recipe is loaded only where something does."""
+    losses, evaluated = trace.points("train/loss")[1], len(trace.points("eval/loss")[0])
+    trained, judged = trace.diagnosed
+    if evaluated == judged and len(losses) < GROWTH * trained and losses[-1] is not None:
+        return
+    trace.diagnosed, trace.diagnoses = (len(losses), evaluated), ()
+    course = course_of(run, trace.points, trace.rows)
+    if findings(course):
+        from workbench.insight.remedies import diagnose
+        from workbench.recipe import loads
+
+        with suppress(WorkbenchError):  # a recipe of another version
+            trace.diagnoses = diagnose(course, loads(run.recipe))

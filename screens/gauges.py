@@ -1,11 +1,10 @@
-"""The numbers beside the chart: evaluation, GPU, host, optimiser, layer groups; as sections, or in two lines."""
+"""The numbers beside the chart: evaluation, GPU, host, optimiser, layer groups; as sections, or in three lines."""
 
 from __future__ import annotations
 
 import textwrap
-from itertools import groupby
-from typing import Any
 
+from screens import layers
 from screens.details import metric_words, pace
 from screens.feed import Trace
 from screens.widgets.gauge import Reading, gauge_line
@@ -16,7 +15,6 @@ from workbench.text import ABSENT, count, cut, fit, number, plain, rate, size, w
 
 Lines = list[list[Part]]
 GIB = 2**30
-_LAYER_LINES = 6
 
 
 def side(run: Run, trace: Trace | None, cells: int, *, ascii: bool) -> dict[str, Lines]:
@@ -29,12 +27,12 @@ def side(run: Run, trace: Trace | None, cells: int, *, ascii: bool) -> dict[str,
         "gpu": _titled("gpu", _gpu(trace, sample, cells, ascii=ascii), cells, ascii=ascii),
         "host": _titled("host", _host(trace, sample, cells, ascii=ascii), cells, ascii=ascii),
         "optimiser": _titled("optimiser", _optimiser(trace), cells, ascii=ascii),
-        "layers": _titled("layers", _layers(trace, ascii=ascii), cells, ascii=ascii),
+        "layers": _titled("layers", layers.table_lines(trace, ascii=ascii), cells, ascii=ascii),
     }
 
 
 def stats(run: Run, trace: Trace | None, cells: int, *, ascii: bool) -> Lines:
-    """Return the same in two lines: the box and the optimiser, then the layer groups."""
+    """Return the same in three lines: the box and the optimiser, then the layer groups."""
     if trace is None:
         return []
     sample = trace.samples[-1] if trace.samples else {}
@@ -44,19 +42,8 @@ def stats(run: Run, trace: Trace | None, cells: int, *, ascii: bool) -> Lines:
     parts += [f"cpu {sample['cpu/util']:.0f} %"] if "cpu/util" in sample else []
     parts.append(_gpu_brief(trace, sample))
     line = "   ".join(part for part in parts if part)
-    groups = _merged(trace)
-    strip = "".join(("*" if ascii else "●") if one["trainable"] else ("." if ascii else "○") for one in _groups(trace))
-    told = ", ".join(f"{name} {_rate(one)}" for name, one in groups)
     lines: Lines = [[(cut(line, cells), "$foreground-muted")]] if line else []
-    if strip:
-        lines.append(
-            [
-                ("layers ", "$foreground-muted"),
-                (strip, "$accent" if run.active else ""),
-                (f"  {told}", "$foreground-muted"),
-            ]
-        )
-    return lines
+    return [*lines, *layers.strip_lines(trace, cells, active=run.active, ascii=ascii)]
 
 
 def _titled(title: str, lines: Lines, cells: int, *, ascii: bool) -> Lines:
@@ -138,50 +125,3 @@ def _has(trace: Trace, name: str) -> bool:
 def _optimiser(trace: Trace) -> Lines:
     values = _optimiser_values(trace)
     return [[("   ".join(f"{label} {number(value)}" for label, value in values), "")]] if values else []
-
-
-def _groups(trace: Trace) -> list[dict[str, Any]]:
-    """Return the layer groups of the newest stage, from the head down."""
-    stage = next((event for event in reversed(trace.events) if event.kind == "stage"), None)
-    groups = stage.data.get("groups", []) if stage else []
-    return [
-        {"name": plain(one.get("name", "?")), "trainable": bool(one.get("trainable")), "rate": one.get("rate")}
-        for one in reversed(groups)
-        if isinstance(one, dict)
-    ]
-
-
-def _merged(trace: Trace) -> list[tuple[str, dict[str, Any]]]:
-    """Return neighbouring groups that learn alike as one: (names, one of them)."""
-    merged = []
-    for _, run_of in groupby(_groups(trace), lambda one: (one["trainable"], one["rate"] if one["trainable"] else None)):
-        alike = list(run_of)
-        names = alike[0]["name"] if len(alike) == 1 else f"{alike[0]['name']} … {alike[-1]['name']}"
-        merged.append((names, alike[0] | {"many": len(alike)}))
-    return merged
-
-
-def _rate(group: dict[str, Any]) -> str:
-    return number(group["rate"]) if group["trainable"] and group["rate"] is not None else "frozen"
-
-
-def _layers(trace: Trace, *, ascii: bool) -> Lines:
-    lines: Lines = []
-    merged = _merged(trace)
-    hidden = merged[_LAYER_LINES - 1 : -1] if len(merged) > _LAYER_LINES else []
-    for names, one in merged:
-        if hidden and one is hidden[0][1]:
-            lines.append([(f"  … {count(len(hidden))} more", "$foreground-muted")])
-        if any(one is other for _, other in hidden):
-            continue
-        on = one["trainable"]
-        dot = ("*" if ascii else "●") if on else ("." if ascii else "○")
-        many = f" ({one['many']})" if one["many"] > 2 else ""
-        lines.append(
-            [
-                (f"{dot} ", "$accent" if on else "$foreground-muted"),
-                (f"{_rate(one):<8}", ""),
-                (f"{names}{many}", "" if on else "$foreground-muted"),
-            ]
-        )
-    return lines

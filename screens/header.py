@@ -9,10 +9,12 @@ from screens.feed import Trace
 from screens.rows import elapsed, short_name, state_words
 from screens.widgets.words import Part
 from store.runs import Run
+from workbench.insight.diagnosis import Diagnosis
 from workbench.text import cut, duration, plain, rate, width
 
 Lines = list[list[Part]]
 _CAUSE_LINES = 4
+_REMEDY_CELLS = 32
 
 
 def head_lines(
@@ -23,6 +25,7 @@ def head_lines(
     if not wide:
         return [_short(run, trace, now, cells, state.style, stalled=stalled, ascii=ascii)]
     about = " · ".join((plain(run.task), short_name(run.backbone), plain(run.strategy), plain(run.dataset)))
+    about += f" · follows from {run.parent_id}" if run.parent_id is not None else ""
     where = " · ".join(part for part in (f"seed {run.seed}", run.slot or "", run.host or "") if part)
     gap = max(2, cells - width(f"{run.id} {plain(run.name)}   {about}") - width(where))
     first: list[Part] = [(f"{run.id} {run.name}", "bold"), (f"   {about}", "$foreground-muted")]
@@ -76,9 +79,21 @@ def cause(run: Run, trace: Trace | None, cells: int, *, stalled: bool) -> Lines:
     lines = cause_lines(run)
     if not lines:
         words = advice(run, trace, stalled=stalled)
+        if trace and trace.diagnoses and not stalled:
+            words = _diagnosis(trace.diagnoses[0], cells)
         return [[(words, "$text-warning")]] if words else []
     wrapped = textwrap.wrap(plain(lines[0]), max(20, cells))
     shown = wrapped[:_CAUSE_LINES]
     if len(wrapped) > len(shown):
         shown[-1] = cut(shown[-1] + " …", cells)
     return [*([(line, "$text-error")] for line in shown), [(lines[1], "$foreground")]]
+
+
+def _diagnosis(diagnosis: Diagnosis, cells: int) -> str:
+    """Return what ails a run and the key that mends it, in one line; what is seen gives way to the key."""
+    words, least = f"! {diagnosis.words}", " · f mends it" if diagnosis.changes else " · no key mends it"
+    remedy = f" · {'f: ' if diagnosis.changes else 'try '}{diagnosis.remedy}"
+    room = cells - width(words)
+    if room < min(width(remedy), _REMEDY_CELLS):
+        return cut(words, cells - width(least)) + least
+    return words + cut(remedy, room)

@@ -98,6 +98,7 @@ KEYS: tuple[Key, ...] = (
     Key("sort", "o", "sort", "sort", "Order by number, score, loss or time", ("runs",)),
     Key("stop", "s", "stop", "stop…", "Stop the run after this step; it can be resumed", ("live", "runs")),
     Key("resume", "u", "resume", "resume", "Go on from the newest checkpoint", ("live", "runs")),
+    Key("fix", "f", "fix", "fix…", "Start the run again, changed against what ails it", ("live",)),
     Key("delete", "d", "delete", "delete…", "Delete the run; its folder goes to the trash", ("runs",)),
     Key("group", "p", "group", "group", "The group of the run: mean and deviation over seeds", ("runs",)),
     Key("copy", "y", "copy", "copy", "Send the run's uid to the terminal's clipboard", ("runs", "live"), shown=False),

@@ -210,6 +210,10 @@ class LiveScreen(PlaceScreen):
         if run := self.run:
             acting.resume(self, run)
 
+    def action_fix(self) -> None:
+        if run := self.run:
+            acting.ask_fix(self, run)
+
     def action_try(self) -> None:
         if run := self.run:
             self.workbench.open_place("try", run.id)

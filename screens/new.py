@@ -16,7 +16,7 @@ from screens.new_check import PlanPanel
 from screens.new_dialogs import PickRun, WriteToml, edit_in, editor_command
 from screens.new_fields import Fields
 from screens.new_form import Draft, find, first_draft, from_recipe, from_toml, recipe_of
-from screens.new_options import offers_for, wrong
+from screens.new_options import given_up, offers_for, wrong
 from screens.new_spread import SpreadOver
 from screens.place import PlaceScreen
 from screens.widgets.steps import Steps
@@ -111,6 +111,8 @@ class NewScreen(PlaceScreen):
     def set_draft(self, draft: Draft, *, touched: bool = True) -> None:
         """Take a draft over, show it, and find out what it means."""
         self._touched = self._touched or touched
+        if words := given_up(self.draft, draft):
+            self.workbench.say(words, "warning")
         self.draft = draft
         self.query_one(Fields).show(draft)
         self.query_one(PlanPanel).consider(draft)

@@ -94,7 +94,7 @@ class Fields(Vertical):
         """Tell what the thing under the cursor is for."""
         focused, words = self.screen.focused, ""
         if isinstance(focused, Picker):
-            words = choice_hint(str(focused.id), focused.cursor_value, self.cards)
+            words = choice_hint(str(focused.id), focused.cursor_value, self.cards, self.draft)
         elif isinstance(focused, Form) and focused.cursor_key:
             words = setting_hint(find(self.draft, focused.cursor_key))
         self.post_message(self.Hinted(words))

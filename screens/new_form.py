@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from store.runs import Run
 from workbench import recipe as recipes
-from workbench.catalog import TASKS, BackboneCard
+from workbench.catalog import TASKS, BackboneCard, why_senseless
 from workbench.errors import WorkbenchError
 from workbench.recipe import Recipe
 from workbench.strategies import STRATEGIES as STRATEGY_CLASSES
@@ -80,7 +80,8 @@ class Draft:
     def choose(self, path: str, value: Any) -> Draft:
         """Return the draft with a value set; what belonged to the former strategy or data goes.
 
-        With another task comes its own starter set, where the data are one.
+        With another task comes its own starter set, where the data are one. A strategy that makes no sense with
+        another task or backbone gives way to full fine-tuning.
         """
         kept = dict(self.settings)
         if kept.get(path) != value:
@@ -88,7 +89,13 @@ class Draft:
             kept = {key: old for key, old in kept.items() if not (gone and key.startswith(gone) and key not in CHOICES)}
         if path == "task.name" and str(kept.get("data.train", "")).startswith("starter:") and value in TASKS:
             kept["data.train"] = f"starter:{TASKS[value].starter}" if TASKS[value].starter else kept["data.train"]
-        return Draft({**kept, path: value})
+        draft = Draft({**kept, path: value})
+        return draft.choose("strategy.name", "full") if path != "strategy.name" and draft.senseless() else draft
+
+    def senseless(self, strategy: str | None = None) -> str:
+        """Return why a strategy, by default the chosen one, makes no sense with the task and backbone, or nothing."""
+        task, chosen, backbone = (str(self.get(path)) for path in ("task.name", "strategy.name", "backbone.name"))
+        return why_senseless(task, strategy or chosen, backbone)
 
     def without(self, path: str) -> Draft:
         """Return the draft with a setting back at its default."""

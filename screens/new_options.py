@@ -10,7 +10,7 @@ from screens.rows import short_name
 from screens.widgets.form import Entry
 from screens.widgets.picker import Option
 from store.runs import Run
-from workbench.catalog import STRATEGIES, TASKS, BackboneCard, why_senseless, why_unusable
+from workbench.catalog import STRATEGIES, TASKS, BackboneCard, why_unusable
 from workbench.errors import WorkbenchError
 from workbench.text import plain, quantity, size
 
@@ -28,11 +28,16 @@ def task_options(long: bool) -> list[Option]:
 
 def strategy_options(long: bool, draft: Draft) -> list[Option]:
     """Return the strategies, with help where there is room for it; what makes no sense for the task says why."""
-    task, backbone = str(draft.get("task.name")), str(draft.get("backbone.name"))
     return [
-        Option(name, card.title, card.help if long else "", why_senseless(task, name, backbone))
-        for name, card in STRATEGIES.items()
+        Option(name, card.title, card.help if long else "", draft.senseless(name)) for name, card in STRATEGIES.items()
     ]
+
+
+def given_up(before: Draft, after: Draft) -> str:
+    """Return why the strategy of a draft gave way to another when its task or backbone changed, or nothing."""
+    left, taken = before.get("strategy.name"), after.get("strategy.name")
+    reason = after.senseless(left) if left != taken and left in STRATEGIES else ""
+    return f"strategy {left} → {taken}: {reason}" if reason else ""
 
 
 def backbone_options(cards: Sequence[BackboneCard], draft: Draft) -> list[Option]:
@@ -51,8 +56,10 @@ def _card_words(card: BackboneCard) -> str:
     return f"{weights:>7}  {card.where}"
 
 
-def choice_hint(kind: str, value: str | None, cards: Sequence[BackboneCard]) -> str:
-    """Return one line on the choice under the cursor."""
+def choice_hint(kind: str, value: str | None, cards: Sequence[BackboneCard], draft: Draft) -> str:
+    """Return one line on the choice under the cursor, or why it cannot be had."""
+    if kind == "strategy" and value and (reason := draft.senseless(value)):
+        return reason
     if kind == "task" and value in TASKS:
         return TASKS[value].help
     if kind == "strategy" and value in STRATEGIES:

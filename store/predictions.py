@@ -51,6 +51,12 @@ def replace(
     )
 
 
+def example_count(store: Store, set_id: str) -> int | None:
+    """Return how many examples an evaluation set has, None where it is not known."""
+    row = store.first("SELECT count(*) FROM eval_example WHERE set_id=?", (set_id,))
+    return (row[0] or None) if row else None
+
+
 def listing(
     store: Store, run_id: int, *, wrong: bool = False, limit: int = -1, by_loss: bool = False
 ) -> list[Prediction]:

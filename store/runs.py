@@ -21,8 +21,9 @@ BACKBONE = "backbone"
 @dataclass(frozen=True)
 class Run:
     """One recipe carried out. Times are seconds since the epoch; `seconds` is training time over all attempts;
-    `journal` is the last entry of the run folder's journal that the store has; `reason` says why it ended as it did, or
-    what a queued run waits for beside a slot."""
+    `journal` is the last entry of the run folder's journal that the store has; `trainable` counts the weights that
+    learned at the same time, at most; `reason` says why it ended as it did, or what a queued run waits for beside a
+    slot."""
 
     id: int
     uid: str
@@ -212,6 +213,11 @@ def set_columns(connection: sqlite3.Connection, run_id: int, **columns: Any) -> 
     """Set columns of a run that are not its state; call it inside a write transaction."""
     assignments = ", ".join(f"{name}=?" for name in columns)
     connection.execute(f"UPDATE run SET {assignments} WHERE id=?", (*columns.values(), run_id))
+
+
+def keep_most(connection: sqlite3.Connection, run_id: int, trainable: int) -> None:
+    """Set how many weights of a run learn, unless more did before; call it inside a write transaction."""
+    connection.execute("UPDATE run SET trainable=max(coalesce(trainable, 0), ?) WHERE id=?", (trainable, run_id))
 
 
 def delete(store: Store, run_id: int) -> bool:

@@ -74,7 +74,7 @@ def why_senseless(task: str, strategy: str, backbone: str) -> str:
     if reason:
         return reason
     if backbone.startswith("size:") and STRATEGIES[strategy].partial:
-        return f"most of {backbone} would stay frozen at random weights: take a pretrained backbone"
+        return f"most of {backbone} would stay frozen at random: take a pretrained backbone"
     return ""
 
 

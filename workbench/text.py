@@ -16,8 +16,8 @@ from typing import Literal
 from workbench.redaction import redact
 
 __all__ = [
-    "ABSENT", "Align", "ago", "bar", "count", "cut", "duration", "fit", "middle", "number", "plain", "plural",
-    "quantity", "rate", "redact", "signed", "size", "spelled", "table", "width",
+    "ABSENT", "Align", "ago", "bar", "count", "cut", "duration", "fit", "middle", "number", "percent", "plain",
+    "plural", "quantity", "rate", "redact", "signed", "size", "spelled", "table", "width",
 ]  # fmt: skip
 
 Align = Literal["left", "right"]
@@ -214,6 +214,16 @@ def signed(value: float | None, digits: int = 3) -> str:
     if value is None or math.isnan(value):
         return number(value, digits)
     return "±0" if value == 0 else ("+" if value > 0 else "−") + number(abs(value), digits)
+
+
+def percent(share: float | None) -> str:
+    """Return a share of 1 in per cent, two digits that count below ten: 100 %, 34 %, 0.3 %, < 0.01 %."""
+    if share is None or not math.isfinite(share):
+        return number(share)
+    value = 100 * share
+    if 0 < value < 0.01:
+        return "< 0.01 %"
+    return f"{value:.0f} %" if value >= 9.95 or value == 0 else f"{value:.2g} %"
 
 
 def count(value: int) -> str:

@@ -17,6 +17,8 @@ from screens.widgets.paint import component_classes, component_styles, refresh_l
 from workbench.text import cut, fit, plain, width
 
 _GUTTER = 3
+_LEAST_REASON = 24
+"""Cells below which a reason says nothing, and the name of what cannot be had takes them."""
 
 
 @dataclass(frozen=True)
@@ -240,12 +242,15 @@ class Picker(CursorView):
         return [(head + "─" * (cells - width(head)), style)]
 
     def _render_option(self, index: int, base: Style, cells: int) -> Strip:
-        """Render an option: bar, dot, label, and its help or the reason why it is disabled."""
+        """Render an option: bar, dot or cross, label, and its help or the reason why it is disabled."""
         option, under = self._shown[index], index == self._cursor
         line = style_named(self, "picker", "cursor", base) if under else base
-        gutter = f"{'▌' if under else ' '}{'●' if option.value == self._picked else ' '} "
+        mark = "●" if option.value == self._picked else "×" if option.disabled else " "
+        gutter = f"{'▌' if under else ' '}{mark} "
         help_text = f"not available: {plain(option.disabled)}" if option.disabled else plain(option.help)
         room = max(0, cells - _GUTTER)
+        if option.disabled and room - min(self._label_cells, room // 2) < _LEAST_REASON:
+            help_text = ""
         label_cells = min(self._label_cells, room // 2) if help_text else room
         label_style = style_named(self, "picker", "disabled", line) if option.disabled else line
         segments = [

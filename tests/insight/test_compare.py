@@ -117,7 +117,7 @@ def test_unfinished_and_overfitting_runs_are_named(store: Store) -> None:
     three = add_run(store, [], state="queued", eval_set=None)
     comparison = compare(store, [one, two, three])
     assert comparison.columns[0].overfits_from == 100
-    assert {"overfits", "unfinished", "no_results"} <= set(codes(comparison))
+    assert {"overfitting", "unfinished", "no_results"} <= set(codes(comparison))
     assert comparison.columns[0].trainable_share == 0.25
     assert comparison.metrics[0].cells[2] is None
 

@@ -24,6 +24,7 @@ NOW = 1_790_000_000.0
 BACKBONES = ("/models/distilbert-base-uncased", "/models/bert-mini", "size:mini")
 STRATEGIES = ("full", "gradual", "scratch")
 DATA = ("starter:sentiment", "/data/sst2/train.jsonl", "/data/reviews.csv")
+RATES = (5e-5, 2e-5, 5e-4)
 METRICS = ("eval/loss", "eval/accuracy", "eval/macro_f1")
 
 
@@ -51,7 +52,7 @@ def recipe_of(index: int) -> Recipe:
             "data": DATA[index // 3 % 3],
             "backbone": BACKBONES[2 if strategy == "scratch" else index // 9 % 2],
             "strategy": strategy,
-            "training": {"epochs": 3, "learning_rate": (5e-5, 2e-5, 5e-4)[index % 3], "batch_size": 16},
+            "training": {"epochs": 3, "learning_rate": RATES[index % 3], "batch_size": 16},
         }
     )
 
@@ -113,18 +114,18 @@ def _log(store: Store, run_id: int, index: int, last: int, started: float) -> No
             "stage",
             "info",
             "learning from here on: head (0.9% of the weights)",
-            {"groups": _groups(1, index)},
+            _groups(1, index),
         ),
     ]
     for step in range(2, last + 1, 2):
         ts, decay = started + step * 1.4, math.exp(-step / 120)
-        loss = floor + 0.6 * decay + noise.gauss(0, 0.05 + 0.05 * decay)
+        loss = floor + 0.6 * decay - max(0, step - 450) * 4e-4 + noise.gauss(0, 0.05 + 0.05 * decay)
         rows.append(("train/loss", step, ts, max(0.01, loss)))
         rows.append(("train/grad_norm", step, ts, 0.6 + decay + noise.random() * 0.3))
-        rows.append(("train/rate", step, ts, 5e-5 * min(1.0, step / 36) * (1 - step / 620)))
+        rows.append(("train/rate", step, ts, RATES[index % 3] * min(1.0, step / 36) * (1 - step / 620)))
         rows.append(("train/examples_per_second", step, ts, 11.4 + noise.random()))
         if step % 50 == 0:
-            eval_loss = floor + 0.03 + 0.55 * decay + max(0, step - 450) * 2e-4
+            eval_loss = floor + 0.03 + 0.55 * decay + max(0, step - 450) * 4e-4
             accuracy = 0.93 - 0.05 * (index % 3) - 0.35 * decay + noise.gauss(0, 0.004)
             scores = (eval_loss, accuracy, accuracy - 0.01)
             rows += [(name, step, ts, value) for name, value in zip(METRICS, scores, strict=True)]
@@ -138,7 +139,7 @@ def _log(store: Store, run_id: int, index: int, last: int, started: float) -> No
                     "stage",
                     "info",
                     "learning from here on: head, layer 5, layer 4 (22.1% of the weights)",
-                    {"groups": _groups(3, index)},
+                    _groups(3, index),
                 )
             )
     sample = {
@@ -153,10 +154,13 @@ def _log(store: Store, run_id: int, index: int, last: int, started: float) -> No
             checkpoints.add(connection, Checkpoint(run_id, "state", last // 50 * 50, "checkpoints/x", 268_000_000, "0"))
 
 
-def _groups(trainable: int, index: int) -> list[dict[str, Any]]:
+def _groups(trainable: int, index: int) -> dict[str, Any]:
     names = ["head", "layer 5", "layer 4", "layer 3", "layer 2", "layer 1", "layer 0", "embeddings"]
-    every = index % 3 != 1
-    return [
-        {"name": name, "trainable": every or n < trainable, "rate": 5e-5 * 0.95**n, "share": 0.1}
-        for n, name in enumerate(names)
-    ][::-1]
+    sizes = [592_130, *([7_087_872] * 6), 23_835_648]
+    every, peak = index % 3 != 1, RATES[index % 3]
+    groups = []
+    for n, (name, size) in enumerate(zip(names, sizes, strict=True)):
+        on = every or n < trainable
+        row = {"name": name, "trainable": on, "rate": peak * 0.95**n, "size": size, "learning": size if on else 0}
+        groups.append(row | {"share": size / sum(sizes)})
+    return {"groups": groups[::-1], "until": "" if every else f"until step {100 if trainable == 1 else 300}"}

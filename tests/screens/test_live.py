@@ -13,7 +13,10 @@ from store.connection import open_store
 from tests.screens.opening import look, opened
 from tests.screens.seed import NOW, add_run, log_step
 from tests.screens.support import HOSTILE_SHOWN, SIZES, golden, screen_text
+from workbench.insight.diagnosis import Diagnosis
 from workbench.paths import Home
+from workbench.recipe import loads
+from workbench.supervision import queue
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -205,3 +208,85 @@ async def test_no_key_is_offered_that_cannot_work(home: Home, size: tuple[int, i
         last = screen_text(app).splitlines()[-1]
         assert "stop…" not in last
         assert "resume" not in last
+
+
+async def test_what_ails_a_run_is_one_line_with_the_key_that_mends_it(seeded: Home) -> None:
+    for size in SIZES:
+        async with opened(seeded, size) as (app, pilot):
+            app.open_place("live", 30)
+            await look(app, pilot)
+            told = [line for line in screen_text(app).splitlines() if "overfitting since step 450" in line]
+            assert len(told) == 1
+            assert told[0].endswith("f mends it" if size[0] == 80 else "f: early stopping, dropout, weight dec…")
+            assert "eval loss 0.403 → 0.454" in told[0]
+
+
+@pytest.mark.parametrize("key", ["enter", "y"])
+async def test_the_remedied_recipe_is_shown_and_queued_as_a_run_that_follows(
+    home: Home, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "advance", lambda home: None)  # it is queued, and no process starts
+    async with opened(home, (80, 24)) as (app, pilot):
+        app.open_place("live", 30)
+        await look(app, pilot)
+        await pilot.press("f")
+        await pilot.pause()
+        shown = screen_text(app)
+        assert "Start run 30 sst2-scratch-30 again, changed?" in shown
+        assert "training.weight_decay  0.01 → 0.1" in shown
+        assert "training.dropout       — → 0.2" in shown
+        assert "The new run follows from run 30." in shown
+        await pilot.press(key)
+        await look(app, pilot)
+        await look(app, pilot)
+        new = app.feed.runs[34]
+        assert (new.parent_id, new.state) == (30, "queued")
+        assert loads(app.feed.runs[30].recipe).diff(loads(new.recipe)) == {
+            "training.weight_decay": (0.01, 0.1),
+            "training.dropout": (None, 0.2),
+            "evaluation.patience": (None, 3),
+        }
+        assert isinstance(app.screen, LiveScreen)
+        assert app.screen.chosen == 34
+        await pilot.resize_terminal(120, 40)
+        await look(app, pilot)
+        assert "follows from 30" in screen_text(app)
+
+
+async def test_escape_starts_nothing(home: Home) -> None:
+    async with opened(home, (80, 24)) as (app, pilot):
+        app.open_place("live", 30)
+        await look(app, pilot)
+        await pilot.press("f", "escape")
+        await look(app, pilot)
+        assert max(app.feed.runs) == 33
+
+
+async def test_the_key_says_why_it_cannot_mend(seeded: Home) -> None:
+    async with opened(seeded, (80, 24), "3", "f") as (app, _):
+        assert "nothing is known to ail run 32" in screen_text(app)
+    async with opened(seeded, (80, 24), readonly=True) as (app, pilot):
+        app.open_place("live", 30)
+        await look(app, pilot)
+        await pilot.press("f")
+        await pilot.pause()
+        assert "read-only" in screen_text(app)
+
+
+async def test_a_diagnosis_without_settings_has_no_key(home: Home) -> None:
+    async with opened(home, (80, 24), "3") as (app, pilot):
+        trace = app.feed.traces[32]
+        trace.diagnoses = (Diagnosis("noisy", 100, "noisy evaluation", "a larger evaluation set", {}),)
+        app.screen.show_trace(32)  # type: ignore[attr-defined]
+        await pilot.press("f")
+        await pilot.pause()
+        assert "! noisy evaluation · try a larger evaluation set" in screen_text(app)
+        assert "what helps no setting does: a larger evaluation set" in screen_text(app)
+
+
+async def test_divergence_is_told_while_it_trains(home: Home) -> None:
+    with open_store(home.store) as store:
+        for step in range(254, 360, 2):
+            log_step(store, 32, step, 2.5)
+    async with opened(home, (80, 24), "3") as (app, _):
+        assert "diverging since step" in screen_text(app)

@@ -12,7 +12,8 @@ from screens import new_check
 from screens.new import NewScreen
 from screens.new_check import PlanPanel
 from screens.new_fields import Fields
-from screens.new_form import first_draft
+from screens.new_form import Draft, first_draft
+from screens.new_options import given_up
 from screens.widgets.form import Form
 from screens.widgets.line import Line
 from screens.widgets.picker import Picker
@@ -22,7 +23,7 @@ from tests.screens.opening import look, opened
 from tests.screens.places import report
 from tests.screens.seed import NOW, add_run
 from tests.screens.support import HOSTILE, SIZES, golden, screen_text
-from workbench.catalog import BackboneCard
+from workbench.catalog import STRATEGIES, BackboneCard
 from workbench.data.report import Report
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
@@ -459,3 +460,46 @@ def test_another_task_brings_its_starter_set_and_leaves_own_data_alone() -> None
     assert draft.choose("task.name", "named-entities").get("data.train") == "starter:entities"
     own = draft.choose("data.train", "/data/own.csv").choose("task.name", "named-entities")
     assert own.get("data.train") == "/data/own.csv"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "strategy"),
+    [("backbone.name", "size:mini", "head"), ("task.name", "causal-pretraining", "head"), ("task.name", "ner", "")],
+)
+def test_a_strategy_that_became_senseless_gives_way_to_full(path: str, value: str, strategy: str) -> None:
+    names = {"task.name": "sentiment", "backbone.name": "/models/some", "data.train": "starter:sentiment"}
+    before = Draft({**names, "strategy.name": "head"})
+    after = before.choose(path, value)
+    assert after.get("strategy.name") == ("full" if strategy else "head")
+    assert given_up(before, after).startswith(f"strategy {strategy} → full: " if strategy else "")
+    assert given_up(after, after) == ""
+
+
+async def test_a_strategy_that_gives_way_says_why(inspected: list[Recipe], empty: Home) -> None:
+    async with opened(empty, (80, 24), "n") as (app, pilot):
+        await settle(app, pilot)
+        assert isinstance(app.screen, NewScreen)
+        app.screen.set_draft(app.screen.draft.choose("strategy.name", "head"))
+        app.screen.set_draft(app.screen.draft.choose("backbone.name", "size:tiny"))
+        await settle(app, pilot)
+        assert app.screen.draft.get("strategy.name") == "full"
+        shown = " ".join(screen_text(app).replace("▌", " ").split())
+        assert "strategy head → full: most of size:tiny would stay frozen" in shown
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_every_strategy_can_be_reached_and_says_why_it_cannot_be_had(
+    inspected: list[Recipe], empty: Home, size: tuple[int, int]
+) -> None:
+    async with opened(empty, size, "n") as (app, pilot):
+        await settle(app, pilot)
+        assert isinstance(app.screen, NewScreen)
+        app.screen.set_draft(app.screen.draft.choose("backbone.name", "size:tiny"))
+        await pilot.press("right_square_bracket", "right_square_bracket")
+        await pilot.pause()
+        for name, card in STRATEGIES.items():
+            assert card.title in screen_text(app)
+            if card.partial:
+                assert "most of size:tiny would stay frozen at random" in screen_text(app).splitlines()[-2], name
+            await pilot.press("down")
+            await pilot.pause()

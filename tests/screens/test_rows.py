@@ -13,6 +13,7 @@ from store.events import Event
 from store.runs import Run
 from tests.screens.seed import NOW
 from tests.screens.support import HOSTILE, HOSTILE_SHOWN
+from workbench.insight.diagnosis import Diagnosis
 from workbench.paths import Home
 
 
@@ -92,26 +93,12 @@ def test_the_epoch_is_counted_from_one(run: Run) -> None:
     assert details.epoch_words(replace(run, epoch=None), trace) == ""
 
 
-def overfitting(*, patience: str) -> Trace:
-    """Return a trace whose evaluation loss turns at step 30 while training loss falls."""
-    steps = list(range(10, 80, 10))
-    train: list[float | None] = [0.9, 0.7, 0.5, 0.4, 0.3, 0.2, 0.1]
-    evaluation: list[float | None] = [0.8, 0.6, 0.5, 0.55, 0.6, 0.7, 0.8]
-    curves = {"train/loss": Curve(steps, [0.0] * 7, train), "eval/loss": Curve(steps, [0.0] * 7, evaluation)}
-    return Trace(1, 1, False, curves, config={"evaluation.patience": patience})
-
-
-def test_overfitting_names_its_remedy(run: Run) -> None:
-    said = details.advice(run, overfitting(patience="null"))
-    assert said == "! eval loss rises from step 30: try early stopping, dropout, more data"
-    assert "early stopping" not in details.advice(run, overfitting(patience="3"))
-    assert details.advice(replace(run, state="failed"), overfitting(patience="3")) == ""
-
-
-def test_a_loss_that_is_no_number_names_its_remedy(run: Run) -> None:
-    trace = Trace(1, 1, False, {"train/loss": Curve([1, 2, 3], [0.0] * 3, [0.5, None, None])})
-    assert details.advice(run, trace) == "! the loss is not a number since step 2: lower the learning rate"
+def test_what_ails_a_run_is_told_with_its_remedy(run: Run) -> None:
+    trace = Trace(1, 1, False, diagnoses=(Diagnosis("plateau", 30, "plateau since step 30", "a lower rate", {}),))
+    assert details.advice(run, trace) == "! plateau since step 30: try a lower rate"
+    assert details.advice(replace(run, state="failed"), trace) == ""
     assert details.advice(run, trace, stalled=True).startswith("! no step for 30 s")
+    assert details.advice(run, Trace(1, 1, False)) == ""
 
 
 def test_values_are_short() -> None:

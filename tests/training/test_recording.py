@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from store import events, points
+from store import events, points, runs
 from store.connection import Store, open_store, prepare
 from tests.store.support import add_run
-from workbench.training.events import Evaluated, Logged
+from workbench.training.events import Evaluated, Logged, Staged
 from workbench.training.journal import Entry
 from workbench.training.recording import Recorder
 
@@ -92,3 +92,13 @@ def test_an_evaluation_is_told_in_all_and_of_each_set(store: Store) -> None:
         "accuracy of each set: a/b 0.500  films 1.000",
     ]
     assert set(points.summaries(store, [recorder.run_id])[recorder.run_id]) == set(values)
+
+
+def test_the_most_weights_that_learned_at_a_time_are_kept(store: Store) -> None:
+    run_id = add_run(store)
+    groups = [{"name": "head", "trainable": True, "rate": 1e-3, "size": 10, "learning": 10}]
+    stages = [Entry(number, 1.0, Staged(number, groups, learning)) for number, learning in enumerate([4, 10, 2], 1)]
+    write(store, Recorder(run_id, "eval/accuracy"), *stages)
+    run = runs.get(store, run_id)
+    assert run is not None
+    assert run.trainable == 10

@@ -138,3 +138,20 @@ def test_secrets_are_hidden(line: str) -> None:
 @pytest.mark.parametrize("line", ["pad_token=[PAD]", "num_memory_tokens=8", "query, key: value", "goal_key=eval_loss"])
 def test_words_of_the_field_are_no_secrets(line: str) -> None:
     assert redact(line) == line
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (1.0, "100 %"),
+        (0.344, "34 %"),
+        (0.0996, "10 %"),
+        (0.003, "0.3 %"),
+        (0.00046, "0.046 %"),
+        (1e-6, "< 0.01 %"),
+        (0.0, "0 %"),
+        (None, "—"),
+    ],
+)
+def test_a_share_is_said_in_per_cent(share: float | None, words: str) -> None:
+    assert text.percent(share) == words

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 import click
 
@@ -13,6 +15,8 @@ from store.predictions import Prediction
 from store.runs import Run
 from workbench.commands.common import find_run, json_option, pass_home, print_json, reading, run_json, state_words
 from workbench.insight.labels import confusion, label_rows, mistakes
+from workbench.insight.remedies import diagnoses_of
+from workbench.insight.words import learning_words
 from workbench.paths import Home
 from workbench.text import ago, count, duration, number, plain, quantity, size, spelled, table
 
@@ -43,10 +47,12 @@ def _as_json(store: Store, home: Home, run: Run) -> dict[str, object]:
     told = predictions.listing(store, run.id)
     return {
         **run_json(run),
+        "trainable_share": run.trainable / run.parameters if run.trainable is not None and run.parameters else None,
         "folder": str(home.run_folder(run.uid)),
         "untrained": _untrained(store, run),
         "metrics": {name: vars(summary) for name, summary in points.summaries(store, [run.id])[run.id].items()},
         "checkpoints": [vars(each) for each in checkpoints.listing(store, run.id)],
+        "diagnoses": [asdict(each) for each in diagnoses_of(store, run)],
         "predictions": len(told),
         "labels": [vars(row) for row in label_rows(told)],
         "confusion": confusion(told),
@@ -67,13 +73,14 @@ def _as_text(store: Store, home: Home, run: Run) -> list[str]:
         ("best", _best(run)),
         *([("untrained", f"{plain(run.goal_key)} {number(before, 4)}")] if before is not None else []),
         ("time", duration(run.seconds) if run.seconds else "—"),
-        ("weights", f"{quantity(run.parameters)}, learning {quantity(run.trainable)}"),
+        ("weights", quantity(run.parameters)),
+        ("trainable", learning_words(run.trainable, run.parameters)),
         ("memory", f"{size(run.peak_bytes)} at most"),
         ("started", _moment(run.started)),
         ("seed", str(run.seed)),
         ("folder", plain(home.run_folder(run.uid))),
     ]
-    lines = table([list(fact) for fact in facts])
+    lines = [*table([list(fact) for fact in facts]), *_diagnosis_lines(store, run)]
     summaries = points.summaries(store, [run.id])[run.id]
     if summaries:
         rows = [
@@ -88,6 +95,23 @@ def _as_text(store: Store, home: Home, run: Run) -> list[str]:
         rows = [[each.kind, str(each.step), plain(each.path), size(each.bytes)] for each in saved]
         lines += ["", *table(rows, ["saved", "step", "path", "size"], ["left", "right"])]
     return [*lines, "", "recipe", *(f"  {plain(line)}" for line in run.recipe.splitlines() if line)]
+
+
+def _diagnosis_lines(store: Store, run: Run) -> list[str]:
+    """Return what ails the run, each with what helps and the command that starts its recipe so changed."""
+    lines = []
+    for each in diagnoses_of(store, run):
+        lines += ["", f"! {each.words}", f"  remedy: {each.remedy}"]
+        if each.changes:
+            settings = " ".join(f"--set {path}={_setting(value)}" for path, value in each.changes.items())
+            again = f"workbench show {run.id} --recipe > again.toml && workbench train again.toml {settings}"
+            lines.append(f"  try: {again}")
+    return lines
+
+
+def _setting(value: Any) -> str:
+    """Return a value as `--set` reads it: TOML, or a plain word."""
+    return value if isinstance(value, str) else repr(value)
 
 
 def _label_lines(told: list[Prediction]) -> list[str]:

@@ -13,9 +13,11 @@ from store.runs import Run, get, listing
 from store.runs import config as read_config
 from workbench.errors import WorkbenchError
 from workbench.goals import goal_of
+from workbench.insight.diagnosis import Diagnosis
 from workbench.insight.notices import Notice, notices
-from workbench.insight.overfitting import overfits_from, training_loss_at
+from workbench.insight.overfitting import training_loss_at
 from workbench.insight.paired import Paired, paired_test
+from workbench.insight.remedies import diagnoses_of
 from workbench.insight.settings import Setting, settings_of
 
 TRAIN_LOSS = "train/loss"
@@ -56,6 +58,7 @@ class Column:
 
     run_id: int
     name: str
+    strategy: str
     state: str
     step: int
     max_steps: int | None
@@ -71,6 +74,8 @@ class Column:
     """Evaluation loss of the best model less its training loss."""
     overfits_from: int | None
     """Step from which evaluation loss rises for good while training loss falls."""
+    diagnoses: tuple[Diagnosis, ...]
+    """What ails it, the weightiest first."""
     comparable: bool
     """Whether it was evaluated on the same examples as the baseline, as far as is known."""
 
@@ -141,14 +146,15 @@ def _must_get(store: Store, run_id: int) -> Run:
 
 
 def _column(store: Store, run: Run, baseline: Run, goal_key: str | None) -> Column:
-    evaluation, training = points.curve(store, run.id, EVAL_LOSS), points.curve(store, run.id, TRAIN_LOSS)
+    diagnoses = diagnoses_of(store, run)
+    overfits = next((each.step for each in diagnoses if each.code == "overfitting"), None)
     values = _seed_values(store, run, goal_key)
     mean = sum(values) / len(values) if len(values) > 1 else None
     spread = None if mean is None else sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
     return Column(
-        run.id, run.name, run.state, run.step, run.max_steps, run.seed, max(1, len(values)), mean, spread,
+        run.id, run.name, run.strategy, run.state, run.step, run.max_steps, run.seed, max(1, len(values)), mean, spread,
         run.parameters, run.trainable, run.seconds, run.peak_bytes,
-        _gap(store, run), overfits_from(evaluation, training), _comparable(run, baseline),
+        _gap(store, run), overfits, diagnoses, _comparable(run, baseline),
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Notice:
-    """`code` names the kind: not_comparable, confounded, same_recipe, unfinished, one_seed, overfits, no_results."""
+    """`code` is not_comparable, confounded, same_recipe, unfinished, no_results, one_seed or that of a diagnosis."""
 
     code: str
     text: str
@@ -32,7 +32,7 @@ def notices(
     compared = [index for index in others if columns[index].comparable]
     found += [notice for index in compared if (notice := _differences(runs[index], base, settings, index, baseline))]
     found += [notice for run in runs if (notice := _unfinished(run))]
-    found += [_overfits(column) for column in columns if column.overfits_from is not None]
+    found += [_ails(column) for column in columns if column.diagnoses]
     alone = tuple(column.run_id for column in columns if column.seeds == 1)
     if compared and alone:
         found.append(Notice("one_seed", _ONE_SEED.format(_names(alone), "s" if len(alone) == 1 else ""), alone))
@@ -71,12 +71,9 @@ def _unfinished(run: Run) -> Notice | None:
     return Notice("unfinished", f"#{run.id} {ending} {where}: its best may not be all it could do", (run.id,))
 
 
-def _overfits(column: Column) -> Notice:
-    remedy = "early stopping, dropout, weight decay or more data"
-    text = (
-        f"#{column.run_id} overfits from step {column.overfits_from} (evaluation loss rises while training loss falls)"
-    )
-    return Notice("overfits", f"{text}: try {remedy}", (column.run_id,))
+def _ails(column: Column) -> Notice:
+    weightiest = column.diagnoses[0]
+    return Notice(weightiest.code, f"#{column.run_id}, {weightiest.words}: try {weightiest.remedy}", (column.run_id,))
 
 
 def _names(run_ids: Sequence[int]) -> str:

@@ -7,7 +7,7 @@ import io
 
 from workbench.insight.compare import Cell, Column, Comparison, MetricRow
 from workbench.insight.paired import SIGNIFICANT, Paired
-from workbench.text import ABSENT, count, duration, number, plain, quantity, signed, size, table
+from workbench.text import ABSENT, count, duration, number, percent, plain, quantity, signed, size, table
 
 LEGEND = "▲ better, ▼ worse than the baseline; * tells the two apart on the same examples (exact McNemar, p < 0.05)"
 _ARROWS = {"better": "▲", "worse": "▼", "same": "=", "": ""}
@@ -48,11 +48,15 @@ def gap_words(column: Column) -> str:
 
 
 def trainable_words(column: Column) -> str:
-    """Return how many weights learn and their share: 0.3 M (0.3%)."""
-    if column.trainable is None:
+    """Return how many weights learn at most, and their share of all: 66 k · 0.3 %."""
+    return learning_words(column.trainable, column.parameters)
+
+
+def learning_words(trainable: int | None, parameters: int | None) -> str:
+    """Return a count of weights with its share of all: 66 k · 0.3 %."""
+    if trainable is None:
         return ABSENT
-    share = column.trainable_share
-    return quantity(column.trainable) + (f" ({share:.3g}%)" if (share := share and 100 * share) is not None else "")
+    return quantity(trainable) + (f" · {percent(trainable / parameters)}" if parameters else "")
 
 
 def paired_words(test: Paired, run_id: int, baseline_id: int) -> str:
@@ -74,6 +78,7 @@ def result_cells(comparison: Comparison) -> list[list[str]]:
     rows = [_metric_cells(comparison, row) for row in comparison.metrics]
     columns, tests = comparison.columns, comparison.paired
     rows += [
+        ["strategy", *(plain(column.strategy) for column in columns)],
         ["gap eval−train", *(gap_words(column) for column in columns)],
         ["overfits from", *(_step(column.overfits_from) for column in columns)],
         ["time", *(duration(column.seconds or None) for column in columns)],
@@ -119,7 +124,8 @@ def as_csv(comparison: Comparison) -> str:
 
 
 _CSV_ROWS = {
-    "state": "state", "step": "step", "seconds": "seconds", "peak bytes": "peak_bytes", "parameters": "parameters",
+    "strategy": "strategy", "state": "state", "step": "step", "seconds": "seconds", "peak bytes": "peak_bytes",
+    "parameters": "parameters",
     "trainable": "trainable", "gap eval-train": "gap", "overfits from": "overfits_from", "seeds": "seeds",
     "seed mean": "mean", "seed spread": "spread",
 }  # fmt: skip

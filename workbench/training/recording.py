@@ -104,7 +104,7 @@ class Recorder:
     def _staged(self, connection: sqlite3.Connection, ts: float, event: Staged) -> None:
         total = sum(group["size"] for group in event.groups)
         groups = [{**group, "share": group["size"] / total} for group in event.groups]
-        runs.set_columns(connection, self.run_id, trainable=event.trainable)
+        runs.keep_most(connection, self.run_id, event.trainable)
         names = [group["name"] for group in groups if group["trainable"]]
         which = "every layer group" if event.trainable == total else ", ".join(reversed(names))
         until = f", {event.until}" if event.until else ""
