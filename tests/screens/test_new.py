@@ -109,14 +109,14 @@ async def test_an_empty_home_starts_a_sensible_run(
         assert [run.state for run in runs.listing(store)] == ["queued"]
 
 
-async def test_a_box_without_models_begins_with_the_tiny_architecture(
+async def test_a_box_without_models_begins_with_the_one_that_ships(
     inspected: list[Recipe], empty: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(new_module, "backbones", lambda home: CARDS[1:])
     async with opened(empty, (80, 24), "n") as (app, pilot):
         await settle(app, pilot)
         assert isinstance(app.screen, NewScreen)
-        assert app.screen.draft.recipe().backbone.name == "size:tiny"
+        assert app.screen.draft.recipe().backbone.name == "starter:tiny"
 
 
 async def test_choosing_goes_on_to_the_next_field(inspected: list[Recipe], empty: Home) -> None:

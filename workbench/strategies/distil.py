@@ -22,9 +22,7 @@ class Options(StrategyOptions):
 
 
 class Distil(Full):
-    card = StrategyCard(
-        "distil (learn from a larger model)", "a light student learns a larger model's answers, or its vectors"
-    )
+    card = StrategyCard("distil a larger model", "a light student learns a larger model's answers, or its vectors")
     Options = Options  # type: ignore[assignment]
     taught = True
 
