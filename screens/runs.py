@@ -13,7 +13,6 @@ from textual.widgets import Input
 
 from screens import acting, details
 from screens.feed import Trace
-from screens.group import GroupSheet
 from screens.keys import bindings
 from screens.listing import COLUMNS, ORDERS, Listing
 from screens.place import PlaceScreen
@@ -180,6 +179,9 @@ class RunsScreen(PlaceScreen):
         self.workbench.open_place("compare", *chosen)
 
     def action_group(self) -> None:
+        # It reads recipes, which costs more than the first picture of Runs may.
+        from screens.group import GroupSheet
+
         def take(run_ids: tuple[int, ...] | None) -> None:
             if run_ids:
                 self.workbench.open_place("live" if len(run_ids) == 1 else "compare", *run_ids)
