@@ -26,6 +26,7 @@ def test_a_size_is_a_small_llama_that_keeps_capital_letters(name: str, tmp_path:
     assert job.model.config.eos_token_id == job.tokenizer.sep_token_id
     assert "Say" in job.tokenizer.decode(job.tokenizer("Say")["input_ids"])
     answers, metrics = job.evaluate()
+    metrics = metrics[""]
     assert len(answers) == len(job.data.validation) == 4
     assert metrics["loss"] == pytest.approx(math.log(len(job.tokenizer)), rel=0.1)
     assert metrics["perplexity"] == pytest.approx(math.exp(metrics["loss"]))

@@ -97,6 +97,10 @@ CASES: dict[str, Case] = {
         {"name": "gradual", "by": "steps", "every": 2},
         lambda _name, groups, number, step: opened(groups, number, step // 2),
     ),
+    "pretrain-first": Case(
+        {"name": "pretrain-first", "texts": "starter:masked-pretraining", "then": "bias"},
+        lambda name, groups, number, _step: in_head(groups, number) or name.endswith("bias"),
+    ),
 }
 
 
@@ -104,7 +108,7 @@ def run(kind: str, case: Case, folder: Path) -> Iterator[tuple[int, Job, dict[st
     """Train, and yield after each update its number (from 0), the run, and the tensors as they were before it."""
     rows = folder / "rows.jsonl"
     recipe = recipe_of(folder / kind, rows, strategy=case.table, training=TRAINING, evaluation={"every": PER_EPOCH})
-    place = folder / f"{kind}-{'-'.join(map(str, case.table.values()))}"
+    place = folder / f"{kind}-{'-'.join(map(str, case.table.values())).replace(':', '-')}"
     place.mkdir(exist_ok=True)
     jobs: list[Job] = []
     build = loop.build

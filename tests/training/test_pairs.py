@@ -18,7 +18,10 @@ from workbench.training.events import Evaluated, Logged
 
 BACKBONES = {"encoder": "bert", "decoder": "llama", "encoder-decoder": "bart"}
 TRAINED, ASKED = 24, 6
-SETTINGS: dict[str, dict[str, Any]] = {"scratch": {"tokenizer": "trained", "vocabulary": 400}}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "scratch": {"tokenizer": "trained", "vocabulary": 400},
+    "pretrain-first": {"texts": "starter:masked-pretraining", "then": "gradual"},
+}
 """Settings that a strategy needs, or that make the pair harder."""
 
 REFUSED = {
@@ -27,6 +30,9 @@ REFUSED = {
     *(("distil", task) for task in (
         "named-entities", "question-answering", "embeddings", "similarity", "translation", "summarization",
         "instructions", "causal-pretraining",
+    )),
+    *(("pretrain-first", task) for task in (
+        "masked-pretraining", "causal-pretraining", "translation", "summarization",
     )),
 }  # fmt: skip
 PAIRS = [(strategy, task) for strategy in STRATEGIES for task in TASKS]
@@ -105,7 +111,7 @@ def rows_of(folder: Path, task: str, columns: dict[str, str]) -> list[dict[str, 
 def test_a_senseless_pair_is_refused_with_the_reason(strategy: str, task: str, folder: Path) -> None:
     reason = why_senseless(task, strategy, "a backbone")
     assert reason
-    table = {"name": strategy, **({"teacher": "x"} if strategy == "distil" else {})}
+    table = {"name": strategy, **SETTINGS.get(strategy, {}), **({"teacher": "x"} if strategy == "distil" else {})}
     with pytest.raises(WorkbenchError, match=r"strategy\.name") as refused:
         recipe_of(folder / "bert", folder / "sentiment", task=task, strategy=table)
     assert reason in str(refused.value)
@@ -113,5 +119,5 @@ def test_a_senseless_pair_is_refused_with_the_reason(strategy: str, task: str, f
 
 def test_frozen_random_weights_are_refused(folder: Path) -> None:
     for name, strategy in STRATEGIES.items():
-        refused = "would stay frozen at random weights" in why_senseless("sentiment", name, "size:tiny")
+        refused = "would stay frozen at random" in why_senseless("sentiment", name, "size:tiny")
         assert refused is strategy.card.partial

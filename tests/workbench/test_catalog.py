@@ -65,14 +65,14 @@ def test_a_cached_revision_is_a_branch_or_a_commit(cache: Path, revision: str | 
 def test_a_cache_that_was_only_begun_is_passed_over(cache: Path) -> None:
     (cache / "snapshots" / COMMIT / "config.json").unlink()
     (cache.with_name("models--half--done")).mkdir()
-    assert [card.where for card in backbones()] == ["made here"] * 3
+    assert [card.where for card in backbones()] == ["ships with this", *["made here"] * 3]
 
 
 def test_folders_are_found_below_and_sizes_come_last(cache: Path, tmp_path: Path) -> None:
     make_model(tmp_path / "models" / "Alpha")
     make_model(tmp_path / "models" / "zeta")
     cards = backbones((tmp_path / "models", tmp_path / "no such folder"))
-    titles = ["Alpha", "some/bert", "zeta", "tiny, no weights", "mini, no weights", "small, no weights"]
+    titles = ["Alpha", "some/bert", "zeta", "starter:tiny", "tiny, no weights", "mini, no weights", "small, no weights"]
     assert [card.title for card in cards] == titles
 
 

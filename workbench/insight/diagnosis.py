@@ -195,7 +195,7 @@ def _underfitting(course: Course) -> Finding | None:
     before = fmean(values[max(0, third - size) : third])
     evaluations = [value for _, value in finite(course.evaluation)]
     ended, no_gap = course.done >= 1, bool(evaluations) and evaluations[-1] == min(evaluations) <= GAP * now
-    if ended and no_gap and before - now >= STEEP * start:
+    if ended and no_gap and before - now >= STEEP * start and not _at_ceiling(course):
         words = f"underfitting: train loss still fell at the end, {number(before)} → {number(now)} in the last third"
         return Finding("underfitting", points[third][0], words)
     return None
@@ -211,13 +211,18 @@ def _plateau(course: Course) -> Finding | None:
     since = max(_last_gain(scores, course.goal), _last_gain(losses, "min"))
     stale = sum(step > since for step, _ in scores)
     best = (max if course.goal == "max" else min)(value for _, value in scores)
-    at_ceiling = course.goal == "max" and CEILING <= best <= 1
     learned = median(training[:FEW]) - median(training[-FEW:]) >= LEARNED * abs(median(training[:FEW]))
     gone = min(value for _, value in losses) <= (1 - CEILING) * losses[0][1]
-    if stale < STALE or at_ceiling or gone or not learned or scores[-1][0] - since < STALE_SHARE * course.updates:
+    brief = stale < STALE or scores[-1][0] - since < STALE_SHARE * course.updates
+    if brief or _at_ceiling(course) or gone or not learned:
         return None
     words = f"plateau since step {count(since)}: {course.metric} {number(best)} is not bettered in {stale} evaluations"
     return Finding("plateau", since, f"{words}, the rate is still {number(rates[-1][1])}")
+
+
+def _at_ceiling(course: Course) -> bool:
+    """Return whether there is no better score to come."""
+    return course.goal == "max" and CEILING <= max((value for _, value in finite(course.score)), default=0.0) <= 1
 
 
 def _last_gain(points: list[tuple[int, float]], goal: str) -> int:
