@@ -106,7 +106,7 @@ class Fields(Vertical):
             self.show(self.draft)
             self.post_message(self.Typing("backbone.name"))
         else:
-            self.post_message(self.Changed(self.draft.choose(f"{event.picker.id}.name", event.value), True))
+            self.post_message(self.Changed(self.draft.choose(f"{event.view.id}.name", event.value), True))
 
     @on(Picker.Refused)
     def refuse(self, event: Picker.Refused) -> None:

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
+from textual.message import Message
 from textual.scroll_view import ScrollView
 
 from screens.widgets.paint import is_ascii, refresh_lines
+
+
+@dataclass
+class Told(Message):
+    """What a view tells of one of its lines; a handler can select it by the view."""
+
+    view: CursorView
+
+    @property
+    def control(self) -> CursorView:
+        """Return the view."""
+        return self.view
 
 
 class CursorView(ScrollView, can_focus=True):

@@ -8,10 +8,9 @@ from typing import ClassVar
 
 from rich.style import Style
 from textual.binding import Binding, BindingType
-from textual.message import Message
 from textual.strip import Strip
 
-from screens.widgets.cursor import CursorView
+from screens.widgets.cursor import CursorView, Told
 from screens.widgets.paint import component_classes, component_styles, refresh_lines, strip_of, style_named
 from workbench.text import cut, fit, middle, plain, width
 
@@ -53,53 +52,29 @@ class Form(CursorView):
     ]
 
     @dataclass
-    class Asked(Message):
+    class Asked(Told):
         """A setting is to be changed by typing."""
 
-        form: Form
         key: str
 
-        @property
-        def control(self) -> Form:
-            """Return the form, so that a handler can select it."""
-            return self.form
-
     @dataclass
-    class Stepped(Message):
+    class Stepped(Told):
         """The next (1) or former (-1) choice of a setting is wanted."""
 
-        form: Form
         key: str
         by: int
 
-        @property
-        def control(self) -> Form:
-            """Return the form, so that a handler can select it."""
-            return self.form
-
     @dataclass
-    class Reset(Message):
+    class Reset(Told):
         """A setting is to go back to its default."""
 
-        form: Form
         key: str
 
-        @property
-        def control(self) -> Form:
-            """Return the form, so that a handler can select it."""
-            return self.form
-
     @dataclass
-    class Highlighted(Message):
+    class Highlighted(Told):
         """The cursor came to a setting."""
 
-        form: Form
         key: str | None
-
-        @property
-        def control(self) -> Form:
-            """Return the form, so that a handler can select it."""
-            return self.form
 
     def __init__(self, title: str, hint: str = "", id: str | None = None) -> None:
         """Make an empty form; `hint` stands in the title line."""

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
 
-from screens.widgets.cursor import CursorView
+from screens.widgets.cursor import CursorView, Told
 from screens.widgets.paint import component_classes, component_styles, refresh_lines, strip_of, style_named
 from workbench.text import cut, fit, plain, width
 
@@ -54,45 +54,27 @@ class Picker(CursorView):
     ]
 
     @dataclass
-    class Picked(Message):
+    class Picked(Told):
         """An option was picked."""
 
-        picker: Picker
         value: str
 
-        @property
-        def control(self) -> Picker:
-            """Return the picker, so that a handler can select it."""
-            return self.picker
-
     @dataclass
-    class Highlighted(Message):
+    class Highlighted(Told):
         """The cursor came to an option; None where the filter leaves none."""
 
-        picker: Picker
         value: str | None
-
-        @property
-        def control(self) -> Picker:
-            """Return the picker, so that a handler can select it."""
-            return self.picker
 
         def can_replace(self, message: Message) -> bool:
             """Let the latest place of the cursor stand for the ones before it."""
-            return isinstance(message, Picker.Highlighted) and message.picker is self.picker
+            return isinstance(message, Picker.Highlighted) and message.view is self.view
 
     @dataclass
-    class Refused(Message):
+    class Refused(Told):
         """A disabled option was asked for; `reason` is why it cannot be had."""
 
-        picker: Picker
         value: str
         reason: str
-
-        @property
-        def control(self) -> Picker:
-            """Return the picker, so that a handler can select it."""
-            return self.picker
 
     def __init__(
         self, title: str = "", options: Sequence[Option] = (), filterable: bool = False, id: str | None = None

@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from screens.widgets.columns import GAP, Column, share
-from screens.widgets.cursor import CursorView
+from screens.widgets.cursor import CursorView, Told
 from screens.widgets.paint import (
     Cell,
     as_cell,
@@ -52,44 +52,26 @@ class Table(CursorView):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "mark", "Mark", show=False, id="table.mark")]
 
     @dataclass
-    class Chosen(Message):
+    class Chosen(Told):
         """A row was opened by enter or a double click."""
 
-        table: Table
         key: str
 
-        @property
-        def control(self) -> Table:
-            """Return the table, so that a handler can select it."""
-            return self.table
-
     @dataclass
-    class Marked(Message):
+    class Marked(Told):
         """Space was pressed on a row; whoever holds the marks decides."""
 
-        table: Table
         key: str
 
-        @property
-        def control(self) -> Table:
-            """Return the table, so that a handler can select it."""
-            return self.table
-
     @dataclass
-    class Highlighted(Message):
+    class Highlighted(Told):
         """The cursor came to another row; None where there is none."""
 
-        table: Table
         key: str | None
-
-        @property
-        def control(self) -> Table:
-            """Return the table, so that a handler can select it."""
-            return self.table
 
         def can_replace(self, message: Message) -> bool:
             """Let the latest place of the cursor stand for the ones before it."""
-            return isinstance(message, Table.Highlighted) and message.table is self.table
+            return isinstance(message, Table.Highlighted) and message.view is self.view
 
     def __init__(self, columns: Sequence[Column] = (), empty: str = "nothing here yet", id: str | None = None) -> None:
         """Make a table; `empty` is what it says when it has no rows."""
