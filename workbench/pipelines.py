@@ -15,15 +15,18 @@ from workbench.recipe import Recipe, parse
 PRETRAINING = {"encoder": "masked-pretraining", "decoder": "causal-pretraining"}
 """The task on raw texts for each family of architectures."""
 
+MEMORY = {"batch_size", "accumulation", "precision", "activation_checkpointing"}
+"""Settings of training that the first run shares: what fits into memory for one should for the other."""
+
 
 def pretraining_of(recipe: Recipe, home: Home) -> Recipe:
     """Return the recipe of the first of the two runs: the backbone learns the raw texts.
 
-    Seed, hardware and what decides memory are the recipe's, the rest is at its defaults. The Hub is asked for a
+    Seed, hardware and the settings `MEMORY` are the recipe's, the rest is at its defaults. The Hub is asked for a
     backbone that is not here yet. Raise a WorkbenchError where the backbone cannot be pretrained.
     """
     options: dict[str, object] = recipe.strategy.model_dump()
-    training = recipe.training.model_dump(include={"batch_size", "accumulation", "precision"})
+    training = recipe.training.model_dump(include=MEMORY)
     rate = {"learning_rate": options["rate"]} if options["rate"] is not None else {}
     return parse(
         {

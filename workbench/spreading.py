@@ -111,8 +111,9 @@ def _refuse_many(axes: Sequence[Axis]) -> None:
 def _refuse_twins(recipes: Sequence[Recipe], where: str) -> None:
     seen: dict[str, str] = {}
     for recipe in recipes:
-        if (twin := seen.setdefault(recipe.hash(), recipe.label)) != recipe.label:
+        if (twin := seen.get(recipe.hash())) is not None:
             raise WorkbenchError(f"{twin} and {recipe.label} are the same run", where=where, hint="Name it once.")
+        seen[recipe.hash()] = recipe.label
 
 
 def _choices() -> set[str]:

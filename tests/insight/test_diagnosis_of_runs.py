@@ -30,7 +30,7 @@ def trained(folder: Path, rows: Path = STARTER, **tables: Any) -> tuple[Told, tu
                 values.append(None if math.isnan(value) else value)
     names = ("train/loss", "eval/loss", "eval/accuracy", "train/grad_norm", "train/rate")
     updates = curves["train/loss"][0][-1]
-    course = Course(*(curves[name] for name in names), "accuracy", "max", updates, 1.0, 164)
+    course = Course(*(curves.get(name, ([], [])) for name in names), "accuracy", "max", updates, 1.0, 164)
     return told, diagnose(course, told.recipe)
 
 
@@ -57,3 +57,10 @@ def test_a_rate_far_too_high_diverges_and_the_remedy_is_the_usual_rate(tmp_path:
     _, found = trained(tmp_path / "run", training=training)
     assert found[0].code == "diverging"
     assert found[0].changes["training.learning_rate"] == 5e-4
+
+
+def test_a_range_test_is_not_ill_where_its_loss_goes_up(tmp_path: Path) -> None:
+    training = {"batch_size": 16, "learning_rate": 1.0, "schedule": "range-test", "dropout": None, "epochs": 2}
+    told, found = trained(tmp_path / "run", training=training)
+    assert told.all(Logged)
+    assert found == ()

@@ -41,7 +41,7 @@ def loss_and_gradients(job: Job, numbers: list[int]) -> tuple[float, dict[str, t
 def test_the_head_learns_the_same_from_what_was_read_once(kind: str, tmp_path: Path) -> None:
     job, numbers = job_of(tmp_path, kind), [3, 0, 17, 8]
     loss, gradients = loss_and_gradients(job, numbers)
-    list(readings.read(job))
+    list(readings.read(job, lambda: False))
     assert job.readings is not None
     assert len(job.readings.rows) == len(job.train)
     again, replayed = loss_and_gradients(job, numbers)
@@ -53,7 +53,7 @@ def test_the_head_learns_the_same_from_what_was_read_once(kind: str, tmp_path: P
 
 def test_no_layer_computes_while_the_head_learns(tmp_path: Path) -> None:
     job = job_of(tmp_path, "bert")
-    list(readings.read(job))
+    list(readings.read(job, lambda: False))
     attention = job.model.get_submodule("bert.encoder.layer.0.attention")
     with attention.register_forward_hook(lambda *_: pytest.fail("a frozen layer was computed")):
         loss_and_gradients(job, [0, 1])
@@ -65,7 +65,7 @@ def test_rows_without_room_are_read_anew(tmp_path: Path, monkeypatch: pytest.Mon
     job, numbers = job_of(tmp_path, "bert"), [5, 2]
     loss, gradients = loss_and_gradients(job, numbers)
     monkeypatch.setattr(readings, "MEMORY_SHARE", 0.0)
-    told = list(readings.read(job))
+    told = list(readings.read(job, lambda: False))
     assert isinstance(told[0], Noted)
     assert job.readings is not None
     assert not job.readings.rows

@@ -11,14 +11,13 @@ from store import runs
 from store.connection import open_store, read_store
 from store.runs import Run
 from tests.conftest import workbench
-from tests.making import tiny_backbone, tiny_model, toy_rows, write_jsonl
+from tests.making import tiny_backbone, toy_rows, write_jsonl
 from workbench.catalog import TASKS
 from workbench.data.report import inspect
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
 from workbench.recipe import PRETRAINED_RATE, Recipe, anchor, loads, parse
-from workbench.strategies import STRATEGIES, Moment, make_strategy
-from workbench.strategies.groups import layer_groups
+from workbench.strategies import STRATEGIES, make_strategy
 from workbench.strategies.pretrain_first import Options
 from workbench.supervision import queue
 
@@ -142,15 +141,7 @@ def test_runs_of_a_group_that_want_the_same_pretraining_share_it(home: Home) -> 
 def test_the_second_run_learns_as_the_strategy_that_follows_does(then: str) -> None:
     whole = make_strategy(Options(texts="x", then=then))
     alone = make_strategy(STRATEGIES[then].Options(name=then))
-    model = tiny_model("bert")
-    groups = layer_groups(model)
-    assert [whole.learns(model, group) for group in groups] == [alone.learns(model, group) for group in groups]
-    for step in range(0, 100, 7):
-        moment = Moment(step, 100)
-        assert whole.trainable(groups, moment) == alone.trainable(groups, moment)
-        assert whole.until(groups, moment) == alone.until(groups, moment)
-    numbers = range(len(groups))
-    assert [whole.rate(groups, number) for number in numbers] == [alone.rate(groups, number) for number in numbers]
+    assert (type(whole), whole.options) == (type(alone), alone.options)
 
 
 def test_a_report_is_of_both_runs(home: Home, tmp_path: Path) -> None:

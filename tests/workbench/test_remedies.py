@@ -47,3 +47,15 @@ def test_a_teacher_tells_of_one_pass_over_one_row(setting: str, value: float) ->
 def test_noise_and_averages_are_for_every_task() -> None:
     for task in TASKS:
         assert recipe_with(task, noise=5.0, average=0.99, activation_checkpointing=True).training.noise == 5.0
+
+
+def test_a_teacher_tells_of_rows_as_they_are() -> None:
+    plain = {"task": "sentiment", "data": "rows.jsonl", "backbone": "somebody/something", "augment": {"delete": 0.1}}
+    with pytest.raises(WorkbenchError, match=r"augment\.delete: not with a teacher"):
+        parse({**plain, "strategy": {"name": "distil", "teacher": "somebody/else"}})
+
+
+def test_four_bits_need_a_gpu() -> None:
+    plain = {"task": "sentiment", "data": "rows.jsonl", "backbone": "somebody/something"}
+    with pytest.raises(WorkbenchError, match=r"strategy\.quantized: weights in 4 bits need a GPU"):
+        parse({**plain, "strategy": {"name": "lora", "quantized": True}, "hardware": {"device": "cpu"}})

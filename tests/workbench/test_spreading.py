@@ -95,6 +95,7 @@ def test_what_makes_no_recipe_is_named_and_nothing_is_left_of_the_rest() -> None
         (["seed=1,2", "seed=3"], "seed is spread over twice"),
         (["strategy=full", "strategy.name=bias"], "strategy.name is spread over twice"),
         (["seed=1,01"], "are the same run"),
+        (['strategy=full,"full"'], "are the same run"),
         ([f"seed={','.join(map(str, range(40)))}", f"data.rows={','.join(map(str, range(1, 41)))}"], "1600 runs"),
         ([], "nothing to spread over"),
     ],

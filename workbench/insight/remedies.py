@@ -30,7 +30,12 @@ LARGEST_SHARE = 0.3
 
 
 def diagnose(course: Course, recipe: Recipe) -> tuple[Diagnosis, ...]:
-    """Return what ails a run of this recipe and what helps, the weightiest first; nothing where it is well."""
+    """Return what ails a run of this recipe and what helps, the weightiest first; nothing where it is well.
+
+    A range test is meant to go wrong at its end.
+    """
+    if recipe.training.schedule == "range-test":
+        return ()
     found = findings(course, fresh=recipe.starts_random or TASKS[recipe.task.name].head)
     remedies = [(each, *_REMEDIES[each.code](each.step, course, recipe)) for each in found]
     return tuple(Diagnosis(each.code, each.step, each.words, words, changes) for each, words, changes in remedies)
@@ -112,7 +117,7 @@ def _against_underfitting(step: int, course: Course, recipe: Recipe) -> Remedy:
     if recipe.evaluation.patience is not None:
         words.append("more patience")
         changes["evaluation.patience"] = 3 * recipe.evaluation.patience
-    larger = "a strategy by which more learns" if STRATEGIES[recipe.strategy.name].partial else "a larger backbone"
+    larger = "a strategy by which more learns" if STRATEGIES[recipe.learns_by].partial else "a larger backbone"
     return f"{', '.join(words)}; or {larger}", changes
 
 

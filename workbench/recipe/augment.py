@@ -28,9 +28,14 @@ class Augment(Part):
         return [kind for kind, value in off.items() if getattr(self, kind) != value]
 
 
-def why_not(augment: Augment, card: TaskCard, backbone: str) -> tuple[str, str]:
-    """Return the first setting that cannot be as it is, and why; two empty texts where all can."""
+def why_not(augment: Augment, card: TaskCard, backbone: str, taught: bool) -> tuple[str, str]:
+    """Return the first setting that cannot be as it is, and why; two empty texts where all can.
+
+    `taught` is whether a teacher tells what the rows are.
+    """
     for kind in augment.kinds:
+        if taught:
+            return kind, "not with a teacher: what it tells is of the row as it is"
         if kind not in card.augmented:
             return kind, f"not for {card.title}: {card.unaugmented}"
     if augment.masked and backbone.startswith("size:") and augment.masked_model is None:

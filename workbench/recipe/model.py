@@ -154,11 +154,14 @@ class Recipe(Part):
         setting, reason = why_no_remedy(self.task.name, self.learns_by, self.training)
         if reason:
             raise ValueError(f"training.{setting}\x00{getattr(self.training, setting)!r}: {reason}")
+        if getattr(self.strategy, "quantized", False) and self.hardware.device == "cpu":
+            raise ValueError("strategy.quantized\x00weights in 4 bits need a GPU, and hardware.device is cpu")
         self._check_second_step()
         metrics = TASKS[self.task.name].metrics
         if self.evaluation.metric is not None and self.evaluation.metric not in metrics:
             raise ValueError(f"evaluation.metric\x00{self.evaluation.metric!r} is not one of {', '.join(metrics)}")
-        setting, reason = why_not_augment(self.augment, TASKS[self.task.name], self.backbone.name)
+        taught = STRATEGY_CLASSES[self.strategy.name].taught
+        setting, reason = why_not_augment(self.augment, TASKS[self.task.name], self.backbone.name, taught)
         if setting:
             raise ValueError(f"augment.{setting}\x00{reason}")
         return self

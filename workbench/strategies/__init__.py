@@ -36,5 +36,8 @@ STRATEGIES: dict[str, type[Strategy]] = {
 
 
 def make_strategy(options: StrategyOptions, headed: bool = True) -> Strategy:
-    """Return the strategy that a recipe's strategy table names; `headed` is whether the task has a head of its own."""
-    return STRATEGIES[options.name](options, headed)
+    """Return the strategy by which the labelled rows are learned; `headed` is whether the task has its own head."""
+    then: str = getattr(options, "then", options.name)
+    if then != options.name:
+        options = STRATEGIES[then].Options(name=then)
+    return STRATEGIES[then](options, headed)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import WorkbenchError
 from workbench.strategies.groups import Group, layer_stacks
 from workbench.strategies.quantized import is_quantized, merge_quantized
+from workbench.strategies.strategy import Strategy
 
 if TYPE_CHECKING:
     from peft import PeftConfig
@@ -24,6 +25,20 @@ ADAPTER = re.compile(r"\.(lora_\w+|ia3_l)\.")
 """Names of the tensors that peft adds to a layer."""
 
 NAMES_SHOWN = 8
+
+
+class AdapterStrategy(Strategy):
+    """What strategies with adapters share: which tensors learn, and the plain model that is published."""
+
+    def learns(self, model: PreTrainedModel, group: Group) -> tuple[str, ...]:
+        """Return the adapters' tensors, and all of the head that the task puts on the backbone."""
+        return adapter_tensors(group, self.headed)
+
+    @contextmanager
+    def published(self, model: PreTrainedModel) -> Iterator[None]:
+        """Let the model be the plain one with the adapters merged into its weights."""
+        with merged(model):
+            yield
 
 
 def linear_layers(model: PreTrainedModel) -> dict[str, nn.Module]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from workbench.parts import StrategyCard, StrategyOptions
-from workbench.strategies.strategy import Moment, Strategy, every_group
+from workbench.strategies.strategy import Strategy
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -29,7 +28,3 @@ class Bias(Strategy):
         if group.name == "head" and self.headed:
             return group.parameters
         return tuple(name for name in group.parameters if name.endswith("bias"))
-
-    def trainable(self, groups: Sequence[Group], moment: Moment) -> frozenset[str]:
-        """Return all groups."""
-        return every_group(groups)

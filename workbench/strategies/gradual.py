@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from workbench.parts import StrategyCard, StrategyOptions
-from workbench.strategies.strategy import Moment, Strategy
+from workbench.strategies.layer_decay import LayerDecay
+from workbench.strategies.strategy import Moment
 
 if TYPE_CHECKING:
     from workbench.strategies.groups import Group
@@ -28,9 +29,9 @@ class Options(StrategyOptions):
     rate_decay: float = Field(1.0, gt=0, le=1, description="Each group learns at this share of the rate above it")
 
 
-class Gradual(Strategy):
+class Gradual(LayerDecay):
     card = StrategyCard("step-wise (gradual unfreezing)", "head first, then layers from the top: against overfitting")
-    Options = Options
+    Options = Options  # type: ignore[assignment]
 
     def trainable(self, groups: Sequence[Group], moment: Moment) -> frozenset[str]:
         """Return the top groups: the head alone at first, and one more each time that one opens."""
@@ -43,11 +44,6 @@ class Gradual(Strategy):
         passed = {"epochs": moment.step // moment.per_epoch, "steps": moment.step, "stalls": moment.stalls}
         opened: int = passed[self.options.by] // self.options.every
         return opened
-
-    def rate(self, groups: Sequence[Group], number: int) -> float:
-        """Return the whole rate for the head, and `rate_decay` times the rate above for each group below."""
-        share: float = self.options.rate_decay ** (len(groups) - 1 - number)
-        return share
 
     def until(self, groups: Sequence[Group], moment: Moment) -> str:
         """Return when the next group opens."""

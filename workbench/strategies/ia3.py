@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from workbench.errors import WorkbenchError
 from workbench.parts import StrategyCard, StrategyOptions
-from workbench.strategies.adapters import adapter_tensors, choose_targets, insert, linear_layers, merged
-from workbench.strategies.strategy import Moment, Strategy, every_group
+from workbench.strategies.adapters import AdapterStrategy, choose_targets, insert, linear_layers
 
 if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedModel
 
-    from workbench.strategies.groups import Group
 
 KEYS_AND_VALUES = frozenset(
     (
@@ -37,7 +33,7 @@ class Options(StrategyOptions):
     )
 
 
-class Ia3(Strategy):
+class Ia3(AdapterStrategy):
     card = StrategyCard(
         "scales (IA3)",
         "scales of keys, values and inner values learn, and the head: less than 0.1 % of it",
@@ -57,20 +53,6 @@ class Ia3(Strategy):
             targets = [*_attention_layers(model), *seconds]
         feedforward = [name for name in targets if name in seconds]
         insert(model, IA3Config(target_modules=targets, feedforward_modules=feedforward))
-
-    def learns(self, model: PreTrainedModel, group: Group) -> tuple[str, ...]:
-        """Return the scales, and all of the head that the task puts on the backbone."""
-        return adapter_tensors(group, self.headed)
-
-    def trainable(self, groups: Sequence[Group], moment: Moment) -> frozenset[str]:
-        """Return all groups."""
-        return every_group(groups)
-
-    @contextmanager
-    def published(self, model: PreTrainedModel) -> Iterator[None]:
-        """Let the model be the plain one with the scales merged into its weights."""
-        with merged(model):
-            yield
 
 
 def _attention_layers(model: PreTrainedModel) -> list[str]:

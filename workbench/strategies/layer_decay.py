@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from workbench.parts import StrategyCard, StrategyOptions
-from workbench.strategies.strategy import Moment, Strategy, every_group
+from workbench.strategies.strategy import Strategy
 
 if TYPE_CHECKING:
     from workbench.strategies.groups import Group
@@ -25,10 +25,6 @@ class Options(StrategyOptions):
 class LayerDecay(Strategy):
     card = StrategyCard("layer-wise rate decay", "every weight learns, lower layers slower: keeps what they know")
     Options = Options
-
-    def trainable(self, groups: Sequence[Group], moment: Moment) -> frozenset[str]:
-        """Return all groups."""
-        return every_group(groups)
 
     def rate(self, groups: Sequence[Group], number: int) -> float:
         """Return the whole rate for the head, and `rate_decay` times the rate above for each group below."""

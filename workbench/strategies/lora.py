@@ -6,21 +6,16 @@ QLoRA in how the frozen weights are held.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
 from workbench.parts import StrategyCard, StrategyOptions
-from workbench.strategies.adapters import adapter_tensors, choose_targets, insert, linear_layers, merged
+from workbench.strategies.adapters import AdapterStrategy, choose_targets, insert, linear_layers
 from workbench.strategies.quantized import device_for_quantized, quantize
-from workbench.strategies.strategy import Moment, Strategy, every_group
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-    from workbench.strategies.groups import Group
 
 
 class Options(StrategyOptions):
@@ -48,7 +43,7 @@ class Options(StrategyOptions):
         return self
 
 
-class Lora(Strategy):
+class Lora(AdapterStrategy):
     card = StrategyCard(
         "adapters (LoRA)",
         "small matrices beside the frozen weights learn, and the head: little memory, near to full",
@@ -75,17 +70,3 @@ class Lora(Strategy):
             init_lora_weights="pissa" if options.variant == "pissa" else True,
         )
         insert(model, config)
-
-    def learns(self, model: PreTrainedModel, group: Group) -> tuple[str, ...]:
-        """Return the adapters' tensors, and all of the head that the task puts on the backbone."""
-        return adapter_tensors(group, self.headed)
-
-    def trainable(self, groups: Sequence[Group], moment: Moment) -> frozenset[str]:
-        """Return all groups."""
-        return every_group(groups)
-
-    @contextmanager
-    def published(self, model: PreTrainedModel) -> Iterator[None]:
-        """Let the model be the plain one with the adapters merged into its weights."""
-        with merged(model):
-            yield

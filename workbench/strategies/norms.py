@@ -6,11 +6,10 @@ model behind.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from workbench.parts import StrategyCard, StrategyOptions
-from workbench.strategies.strategy import Moment, Strategy, every_group
+from workbench.strategies.strategy import Strategy
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -36,10 +35,6 @@ class Norms(Strategy):
         if group.name == "head" and self.headed:
             return group.parameters
         return tuple(name for name in group.parameters if _is_norm(model, name.rpartition(".")[0]))
-
-    def trainable(self, groups: Sequence[Group], moment: Moment) -> frozenset[str]:
-        """Return all groups."""
-        return every_group(groups)
 
 
 def _is_norm(model: PreTrainedModel, module: str) -> bool:

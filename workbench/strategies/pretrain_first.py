@@ -1,24 +1,18 @@
 """Pretrain first: the backbone learns the language of raw texts, then another strategy learns the labelled data.
 
 Pretraining on texts of the task's own kind before fine-tuning, as in ULMFiT (Howard and Ruder 2018) and Don't Stop
-Pretraining (Gururangan et al. 2020). The queue makes two runs of it: the second begins with the model of the first.
+Pretraining (Gururangan et al. 2020). The queue makes two runs of it: the second begins with the model of the first and
+learns by the strategy `then`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from workbench.parts import StrategyCard, StrategyOptions, TaskCard
-from workbench.strategies.strategy import Moment, Strategy
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-
-    from workbench.strategies.groups import Group
+from workbench.strategies.strategy import Strategy
 
 
 class Options(StrategyOptions):
@@ -41,14 +35,6 @@ class PretrainFirst(Strategy):
     )
     Options = Options
 
-    def __init__(self, options: Any, headed: bool = True) -> None:
-        from workbench.strategies import STRATEGIES
-
-        super().__init__(options, headed)
-        kind = STRATEGIES[options.then]
-        self.then = kind(kind.Options(name=options.then), headed)
-        self.reads_once = self.then.reads_once
-
     @classmethod
     def why_not(cls, card: TaskCard) -> str:
         """Return that a task is itself pretraining, or that there is none for its kind of architecture."""
@@ -57,29 +43,3 @@ class PretrainFirst(Strategy):
         if card.family == "encoder-decoder":
             return "there is no pretraining on raw text for encoder-decoders here"
         return ""
-
-    def adapt(self, model: PreTrainedModel) -> None:
-        """Put into a model what the strategy for the labelled data adds to it."""
-        self.then.adapt(model)
-
-    def learns(self, model: PreTrainedModel, group: Group) -> tuple[str, ...]:
-        """Return what learns of a group by the strategy for the labelled data."""
-        return self.then.learns(model, group)
-
-    def trainable(self, groups: Sequence[Group], moment: Moment) -> frozenset[str]:
-        """Return the groups that learn by the strategy for the labelled data."""
-        return self.then.trainable(groups, moment)
-
-    def rate(self, groups: Sequence[Group], number: int) -> float:
-        """Return a group's share of the learning rate by the strategy for the labelled data."""
-        return self.then.rate(groups, number)
-
-    def until(self, groups: Sequence[Group], moment: Moment) -> str:
-        """Return when other groups will learn by the strategy for the labelled data."""
-        return self.then.until(groups, moment)
-
-    @contextmanager
-    def published(self, model: PreTrainedModel) -> Iterator[None]:
-        """Let the model be a plain one for a while, as the strategy for the labelled data does."""
-        with self.then.published(model):
-            yield

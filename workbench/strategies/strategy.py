@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -29,7 +28,7 @@ class Moment:
     stalls: int = 0
 
 
-class Strategy(ABC):
+class Strategy:
     """A strategy as a recipe's table has it. `headed` is whether the task puts a head of its own on the backbone.
 
     The head learns with every strategy, as soon as the strategy's schedule has the head's group learn.
@@ -52,16 +51,16 @@ class Strategy(ABC):
         """Return why the strategy makes no sense for a task, or nothing where it does."""
         return ""
 
-    def adapt(self, model: PreTrainedModel) -> None:  # noqa: B027
+    def adapt(self, model: PreTrainedModel) -> None:
         """Put into a model what learns beside its own weights; most have nothing of the kind."""
 
     def learns(self, model: PreTrainedModel, group: Group) -> tuple[str, ...]:
         """Return the names of the tensors of a group that learn when the group does: all of them."""
         return group.parameters
 
-    @abstractmethod
     def trainable(self, groups: Sequence[Group], moment: Moment) -> frozenset[str]:
-        """Return the names of the groups that learn at a moment."""
+        """Return the names of the groups that learn at a moment: all of them."""
+        return frozenset(group.name for group in groups)
 
     def rate(self, groups: Sequence[Group], number: int) -> float:
         """Return the share of the learning rate at which group `number` (from the bottom) learns: all of it."""
@@ -84,8 +83,3 @@ class Strategy(ABC):
     def published(self, model: PreTrainedModel) -> Iterator[None]:
         """Let the model be, for a while, the plain one of transformers that is evaluated and published."""
         yield
-
-
-def every_group(groups: Sequence[Group]) -> frozenset[str]:
-    """Return the names of all groups."""
-    return frozenset(group.name for group in groups)

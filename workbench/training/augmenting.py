@@ -132,8 +132,9 @@ class Augmenter:
         """Have words filled into the texts of this epoch."""
         file = Kept(self.folder / f"words-{epoch:06d}.jsonl")
         self.words = {text: {int(place): word for place, word in new.items()} for text, new in file.read()}
-        for old in sorted(self.folder.glob("words-*.jsonl"))[:-EPOCHS_KEPT]:
-            old.unlink(missing_ok=True)
+        for old in self.folder.glob("words-*.jsonl"):
+            if int(old.stem.removeprefix("words-")) <= epoch - EPOCHS_KEPT:
+                old.unlink(missing_ok=True)
         lacking = [
             (number, copy, role)
             for number, copy in seen

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import random
@@ -37,7 +38,7 @@ from workbench.training.model import (
     trains_tokenizer,
 )
 from workbench.training.optimiser import build_optimiser
-from workbench.training.regularising import add_noise
+from workbench.training.regularising import add_noise, refuse_equal_passes
 
 if TYPE_CHECKING:
     import torch
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
 
     from workbench.training.lesson import Lesson
     from workbench.training.readings import Readings
+
+MANY_EPOCHS = 100
+"""Epochs of which rows are counted at most, where a set's weight shows few of its rows in each."""
 
 PACKAGES = ("torch", "transformers", "datasets", "accelerate", "peft", "tokenizers", "safetensors")
 
@@ -201,6 +205,7 @@ def build(recipe: Recipe, folder: Path, cache: Path) -> Job:
     built, strategy = build_model(recipe, data.task, tokenizer), make_strategy(recipe.strategy, data.task.card.head)
     model, training = built.model, recipe.training
     strategy.adapt(model)
+    refuse_equal_passes(training.rdrop, training.noise, model)
     if training.noise:
         add_noise(model, training.noise)
     if training.activation_checkpointing:
@@ -214,10 +219,10 @@ def build(recipe: Recipe, folder: Path, cache: Path) -> Job:
         raise WorkbenchError("no row is left to train on once the texts are tokens", where=recipe.data.train)
     with accelerator.main_process_first():
         _refuse_other_tokens(recipe, folder, train)
-    if training.class_weights == "balanced":
-        data.task.weigh(train)
-    questions = data.task.questions(tokenizer, data.validation, max_length)
     sets = _by_set(data, train)
+    if training.class_weights == "balanced":
+        data.task.weigh([train[row] for row in _seen(sets, [each.weight for each in data.sets], recipe.seed)])
+    questions = data.task.questions(tokenizer, data.validation, max_length)
     rows = sum(seen_rows(len(numbers), each.weight) for numbers, each in zip(sets, data.sets, strict=True))
     length = length_of(recipe, rows, len(data.validation))
     augmenter = Augmenter(recipe, folder / "augment", data, accelerator) if recipe.augment.kinds else None
@@ -266,6 +271,13 @@ def _by_set(data: Prepared, train: Sequence[Feature]) -> list[list[int]]:
     for number, feature in enumerate(train):
         numbers[data.train[feature.example].source].append(number)
     return list(numbers.values())
+
+
+def _seen(sets: Sequence[Sequence[int]], weights: Sequence[float], seed: int) -> Iterator[int]:
+    """Yield the numbers of rows as often as training sees them, in as many epochs as show each row."""
+    total = sum(map(len, sets))
+    for epoch in range(min(MANY_EPOCHS, math.ceil(1 / min(weights)))):
+        yield from (row % total for row in plan_rows(sets, weights, seed, epoch))
 
 
 def choose_threads(recipe: Recipe, folder: Path) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,8 +74,11 @@ class Lesson:
         return blended
 
 
-def learn(job: Job) -> Iterator[Noted]:
-    """Let the teacher tell its numbers for every row, unless the run folder has them; say how far it is."""
+def learn(job: Job, stop: Callable[[], bool]) -> Iterator[Noted]:
+    """Let the teacher tell its numbers for every row, unless the run folder has them; say how far it is.
+
+    Where it is to `stop` on the way there is no lesson, and a later attempt has it told from the first row on.
+    """
     import torch
     from safetensors.torch import load_file, save_file
 
@@ -89,6 +92,8 @@ def learn(job: Job) -> Iterator[Noted]:
             with torch.random.fork_rng():
                 for part in _vectors(job) if vectors else _outputs(job):
                     told.append(part)
+                    if stop():
+                        return
                     if time.monotonic() - since > TELL_SECONDS:
                         since = time.monotonic()
                         rows = f"{count(sum(map(len, told)))} of {count(len(job.train))} rows"

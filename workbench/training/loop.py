@@ -72,9 +72,9 @@ def train(recipe: Recipe, folder: Path, cache: Path, control: Control) -> Iterat
     progress = kept or Progress()
     yield _started(job, progress)
     if job.strategy.taught:
-        yield from lesson.learn(job)
+        yield from lesson.learn(job, control.stop.is_set)
     if job.strategy.reads_once:
-        yield from readings.read(job)
+        yield from readings.read(job, control.stop.is_set)
     yield from _resumed(job, progress, broken)
     if progress.step == 0 and job.data.task.card.able_untrained and not recipe.starts_random:
         yield from evaluate(job, progress)
@@ -110,7 +110,7 @@ def train(recipe: Recipe, folder: Path, cache: Path, control: Control) -> Iterat
             if save_now:
                 yield from save(job, progress)
             unread.restart()
-            if over or diverged_at(progress.losses, job.updates) is not None:
+            if over or (not unread.waiting and diverged_at(progress.losses, job.updates) is not None):
                 if job.ranges:
                     yield Noted(progress.step, "range_test", advice(progress.losses, job.updates, job.recipe.training))
                 return

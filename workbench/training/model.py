@@ -19,14 +19,6 @@ from workbench.training.architectures import LONGEST, fit_to, sized_config
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-DROPOUTS = (
-    *("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout", "activation_dropout"),
-    *("dropout_rate", "resid_pdrop", "embd_pdrop", "attn_pdrop", "embedding_dropout", "mlp_dropout"),
-    *("classifier_dropout", "classifier_dropout_prob", "seq_classif_dropout", "qa_dropout", "pooler_dropout"),
-    *("summary_first_dropout", "summary_last_dropout"),
-)
-"""What the architectures' configurations call their dropout."""
-
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.*", "*.model", "*.spm", "*.bpe", "*tekken*")
 """Files of which a tokenizer has at least one."""
 
@@ -192,8 +184,24 @@ def set_dropout(config: PretrainedConfig, dropout: float | None) -> None:
     """Set every dropout of a configuration, where there is one to set."""
     if dropout is None:
         return
-    for name in DROPOUTS:
-        if getattr(config, name, None) is not None:
-            setattr(config, name, dropout)
+    for name in _dropouts(config):
+        setattr(config, name, dropout)
     # Decoders that tag tokens read this one, take 0.1 without it, and do not have it by default.
     config.classifier_dropout = dropout
+
+
+def has_dropout(config: PretrainedConfig) -> bool:
+    """Return whether a model of this configuration drops anything."""
+    return any(_dropouts(config).values())
+
+
+def _dropouts(config: PretrainedConfig) -> dict[str, float]:
+    """Return what an architecture's configuration calls its dropouts, with the shares; whole layers are not dropped."""
+    settings = vars(config).items()
+    return {
+        name: value
+        for name, value in settings
+        if ("dropout" in name or name.endswith("pdrop"))
+        and isinstance(value, (int, float))
+        and not isinstance(value, bool)
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -87,7 +87,7 @@ class Readings:
         return forward
 
 
-def read(job: Job) -> Iterator[Noted]:
+def read(job: Job, stop: Callable[[], bool]) -> Iterator[Noted]:
     """Read every row of training once, where there is room for what is said of them; say how far it is."""
     readings = Readings([layer for stack in layer_stacks(job.model).values() for layer in stack])
     job.readings = readings
@@ -98,6 +98,8 @@ def read(job: Job) -> Iterator[Noted]:
     order = sorted(range(len(rows)), key=lambda number: (len(job.train[number].ids), number))
     since, told = time.monotonic(), False
     for start in range(0, len(order), BATCH):
+        if stop():
+            return
         numbers = order[start : start + BATCH]
         batch = job.data.task.collate([job.train[number] for number in numbers], job.tokenizer)
         hidden = readings.read(job, {name: tensor.to(job.accelerator.device) for name, tensor in batch.items()})

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from workbench.errors import WorkbenchError
 from workbench.tasks import Task
+from workbench.training.model import has_dropout
 
 if TYPE_CHECKING:
     import torch
@@ -23,6 +25,17 @@ def token_embeddings(model: PreTrainedModel) -> list[nn.Module]:
     """Return the modules that turn token numbers into vectors: an encoder and a decoder may each have one."""
     weight = model.get_input_embeddings().weight
     return [module for module in model.modules() if getattr(module, "weight", None) is weight and _embeds(module)]
+
+
+def refuse_equal_passes(rdrop: float, noise: float, model: PreTrainedModel) -> None:
+    """Raise a WorkbenchError where two passes over a row would say the same, so that R-Drop does nothing."""
+    drops = has_dropout(model.config) or any(getattr(module, "p", 0.0) for module in model.modules())
+    if rdrop and not noise and not drops:
+        raise WorkbenchError(
+            f"R-Drop needs dropout, and this {model.config.model_type} has none",
+            where="training.rdrop",
+            hint="Set training.dropout, such as 0.1, or training.noise.",
+        )
 
 
 def add_noise(model: PreTrainedModel, alpha: float) -> None:
