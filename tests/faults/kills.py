@@ -125,7 +125,7 @@ def fingerprint(trial: Trial) -> dict[str, Any]:
             "SELECT idx, pred, score, loss, step FROM prediction WHERE run_id=? ORDER BY idx", (trial.run_id,)
         )
         inexact = store.query(
-            "SELECT text FROM event WHERE run_id=? AND kind='warning' AND text LIKE '%not exact%'", (trial.run_id,)
+            "SELECT text FROM event WHERE run_id=? AND kind='resume' AND level='warning'", (trial.run_id,)
         )
     parts["logged"] = [(name, step, None if value is None else value.hex()) for name, step, value in logged]
     parts["predictions"] = [tuple(row) for row in answers]

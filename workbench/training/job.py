@@ -325,12 +325,15 @@ def free_cores() -> int:
     return max(1, round(cores * (1 - psutil.cpu_percent(interval=0.3) / 100)))
 
 
-def versions() -> dict[str, Any]:
+def versions(device: torch.device) -> dict[str, Any]:
     """Return what the result may depend on beside the recipe."""
     import torch
 
     found: dict[str, Any] = {package: importlib.metadata.version(package) for package in PACKAGES}
-    return found | {"python": platform.python_version(), "threads": torch.get_num_threads()}
+    found |= {"python": platform.python_version(), "threads": torch.get_num_threads()}
+    # Which kernels compute depends on what the processor can do.
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
+    return found | {"device": f"{device.type} {where}"}
 
 
 def _accelerator(recipe: Recipe) -> Accelerator:

@@ -50,7 +50,9 @@ class Reporter:
         self._journal = Journal(folder)
         self._queue.extend(self._journal.after(run.journal))
         known = max([run.step, *(entry.event.step for entry in self._queue)])
-        self._recorder = Recorder(run_id, run.goal_key or "", replay_until=known, inherited=self._journal.last)
+        self._recorder = Recorder(
+            run_id, run.goal_key or "", replay_until=known, inherited=self._journal.last, before=run.versions
+        )
         self._threads = [
             threading.Thread(target=self._write_until_closed, name="reporter", daemon=True),
             threading.Thread(target=self._sample_until_closed, name="telemetry", daemon=True),
