@@ -18,6 +18,7 @@ from workbench.data.batching import plan_batches, plan_rows, plan_windows, seen_
 from workbench.data.features import Feature
 from workbench.data.prepare import Prepared, digest, length_of, prepare
 from workbench.errors import WorkbenchError
+from workbench.handover import BEGUN
 from workbench.parents import begun_with
 from workbench.recipe import Recipe
 from workbench.strategies import Moment, Strategy, make_strategy
@@ -278,7 +279,7 @@ def choose_threads(recipe: Recipe, folder: Path) -> int:
 
 def _as_at_first(folder: Path, key: str, find: Callable[[], Any]) -> Any:
     """Return what the first attempt found, kept in the run folder; the first attempt finds it."""
-    file = folder / "begun.json"
+    file = folder / BEGUN
     try:
         kept = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
