@@ -1,4 +1,4 @@
-"""What a person asks of the queue: submit, stop, resume, delete. `advance` makes it go on."""
+"""What a person asks of the queue: submit, stop, pause, resume, delete. `advance` makes it go on."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import platform
 import signal
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from store import commands, points, runs
 from store.connection import Store, StoreError, is_current, open_store, prepare_apart
-from store.runs import BACKBONE, OPEN, Run
+from store.runs import ACTIVE, BACKBONE, OPEN, PAUSE, Run
 from workbench import handover, parents, pipelines
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
@@ -23,10 +24,28 @@ from workbench.supervision.slots import find_slots
 if TYPE_CHECKING:
     from workbench.recipe import Recipe
 
-__all__ = ["advance", "delete", "resume", "stop", "submit", "submit_group"]
+__all__ = ["Asked", "advance", "ask", "delete", "pause", "repeat", "resume", "stop", "submit", "submit_group"]
 
 RESUMABLE = ("paused", "stopped", "failed", "crashed", "lost")
+STATES = {"stop": "stopped", "pause": "paused"}
+"""What ends a run → the state in which it ends."""
+WORDS = {
+    "stop": "was asked to stop; it saves a checkpoint first",
+    "pause": "was asked to pause; it saves a checkpoint first",
+    "checkpoint": "was asked to save a checkpoint",
+    "evaluate": "was asked to evaluate",
+}
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked of a run, in words; `command` is what its worker will answer, None where it is done already."""
+
+    run: Run
+    verb: str
+    words: str
+    command: int | None = None
 
 
 def submit(home: Home, recipe: Recipe, *, parent_id: int | None = None, grp: str | None = None) -> Run:
@@ -45,6 +64,19 @@ def submit(home: Home, recipe: Recipe, *, parent_id: int | None = None, grp: str
         run = _add_steps(home, store, steps, parent_id, grp)
     advance(home)
     return _reread(home, run.id)
+
+
+def repeat(home: Home, run: Run, recipe: Recipe) -> Run:
+    """Queue a run of the same `recipe` that begins with what `run` began with, and follows from it; return its row."""
+    _check_device(recipe)
+    with dispatch_lock(home), _open(home) as store:
+        folders.settle(home, store)
+        now = _fresh(store, run.id)
+        if not now.step:
+            raise WorkbenchError("it has done no update yet: there is nothing to repeat", where=_called(now))
+        repeated = _add(home, store, recipe, now.id, None, like=now)
+    advance(home)
+    return _reread(home, repeated.id)
 
 
 def submit_group(home: Home, recipes: Sequence[Recipe], stem: str) -> list[Run]:
@@ -93,11 +125,15 @@ def _shared(home: Home, store: Store, recipe: Recipe, grp: str | None) -> Run | 
     return None
 
 
-def _add(home: Home, store: Store, recipe: Recipe, parent_id: int | None, grp: str | None) -> Run:
-    """Queue one run, under the dispatch lock."""
-    recipe, parent = parents.pin(store, parents.pin_helpers(store, recipe))
+def _add(
+    home: Home, store: Store, recipe: Recipe, parent_id: int | None, grp: str | None, like: Run | None = None
+) -> Run:
+    """Queue one run, under the dispatch lock; it begins with what `like` began with, where that is given."""
+    recipe, parent = (recipe, None) if like else parents.pin(store, parents.pin_helpers(store, recipe))
     uid, toml = new_uid(), recipe.to_toml()
     staged = folders.stage(home, uid, toml)
+    if like is not None:
+        handover.begin_like(home.run_folder(like.uid), staged, [key for _, key in parents.HELPERS])
     waits = parent is not None and parent.state in handover.AWAITED
     if parent is not None and not waits:
         handover.keep(home, parent, staged)
@@ -107,7 +143,7 @@ def _add(home: Home, store: Store, recipe: Recipe, parent_id: int | None, grp: s
         uid=uid,
         name=unique_name(recipe.label, runs.names_like(store, recipe.label)),
         task=recipe.task.name,
-        backbone=f"#{parent.id} {parent.name}" if parent else _short(recipe.backbone.name),
+        backbone=like.backbone if like else f"#{parent.id} {parent.name}" if parent else _short(recipe.backbone.name),
         strategy=recipe.strategy.name,
         dataset=recipe.dataset,
         state="queued",
@@ -124,24 +160,38 @@ def _add(home: Home, store: Store, recipe: Recipe, parent_id: int | None, grp: s
     return _fresh(store, run_id)
 
 
-def stop(home: Home, run: Run) -> str:
-    """End a queued run at once, or ask the worker of an active one to stop; return words for people."""
+def stop(home: Home, run: Run) -> Asked:
+    """End a queued run at once, or ask the worker of an active one to stop."""
+    return ask(home, run, "stop")
+
+
+def pause(home: Home, run: Run) -> Asked:
+    """Take a queued run from the queue until it is resumed, or ask the worker of an active one to pause."""
+    return ask(home, run, "pause")
+
+
+def ask(home: Home, run: Run, verb: str) -> Asked:
+    """Ask the worker of an active run to stop, pause, checkpoint or evaluate; the first two end a queued one."""
     if run.active and not locks.alive(home.run_folder(run.uid)):
         advance(home)
     with _open(home) as store:
         now = _fresh(store, run.id)
-        if now.state == "queued" and conclude(
-            store, now, "stopped", "user", "taken from the queue", since=("queued",), error=False
-        ):
-            return f"{_called(now)} was taken from the queue"
+        if verb in STATES and now.state == "queued":
+            words = "taken from the queue"
+            if conclude(store, now, STATES[verb], "user", words, since=("queued",), error=False):
+                return Asked(now, verb, f"{_called(now)} was {words}: it is {STATES[verb]}")
         now = _fresh(store, run.id)
         if not now.active:
             raise WorkbenchError(f"it is not running: it is {now.state}", where=_called(now), hint=_next_step(now))
+        if now.state == "stopping" and verb != "stop" and not (verb == "pause" and now.pausing):
+            raise WorkbenchError("it is stopping already", where=_called(now), hint="It saves a checkpoint as it ends.")
         # The command first: a run may stop without having said `stopping`, but must not say so and never stop.
-        commands.ask(store, now.id, now.attempt, "stop")
-        runs.move(store, now.id, "stopping", since=("starting", "running"), attempt=now.attempt)
+        command = commands.ask(store, now.id, now.attempt, verb)
+        if verb in STATES:
+            reason = PAUSE if verb == "pause" else None
+            runs.move(store, now.id, "stopping", since=ACTIVE, attempt=now.attempt, reason=reason)
     locks.signal_worker(home.run_folder(now.uid), signal.SIGUSR1)
-    return f"{_called(now)} was asked to stop; it saves a checkpoint first"
+    return Asked(now, verb, f"{_called(now)} {WORDS[verb]}", command)
 
 
 def resume(home: Home, run: Run) -> Run:

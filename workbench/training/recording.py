@@ -10,26 +10,32 @@ from typing import Any
 
 from store import checkpoints, events, points, predictions, runs
 from workbench import text
-from workbench.training.events import Evaluated, Logged, Noted, Saved, Staged, Started
+from workbench.conditions import changed
+from workbench.training.events import Evaluated, Event, Logged, Noted, Saved, Saving, Staged, Started
 from workbench.training.journal import Entry
 
-AUDITED = ("train/loss", "train/grad_norm", "train/rate")
+NOT_AUDITED = "train/examples_per_second"
+ENDINGS = ("stop", "pause", "early_stop", "range_test")
+"""Kinds of `Noted` after which nothing more is told of an update."""
 
 
 @dataclass
 class Recorder:
-    """Writes the events of one attempt.
+    """Writes the events of one attempt, and holds what it logs again against what earlier attempts logged.
 
-    `replay_until` is the last step that earlier attempts logged, `inherited` the number of their last journal entry.
+    `replay_until` is the last step that earlier attempts logged, `inherited` the number of their last journal entry,
+    `before` the conditions of the last one as JSON.
     """
 
     run_id: int
     goal_key: str
     replay_until: int = 0
     inherited: int = 0
+    before: str | None = None
     step: int = 0
     compared: set[tuple[str, int]] = field(default_factory=set)
     differing: set[int] = field(default_factory=set)
+    closed_by: int | None = None
     metrics: dict[str, int] = field(default_factory=dict)
 
     def write(self, connection: sqlite3.Connection, batch: Sequence[Entry]) -> None:
@@ -52,12 +58,16 @@ class Recorder:
             elif isinstance(event, Staged):
                 self._staged(connection, ts, event)
             elif isinstance(event, Evaluated):
-                self._evaluated(connection, ts, event)
+                self._evaluated(connection, ts, event, own=entry.number > self.inherited)
             elif isinstance(event, Saved):
                 self._saved(connection, ts, event)
             elif isinstance(event, Noted):
                 level = "warning" if event.kind == "warning" else "info"
                 self._note(connection, ts, event.step, event.kind, event.text, level)
+            if entry.number > self.inherited and self._is_beyond(event) and self.closed_by in (None, entry.number):
+                # Known by its number: where the transaction is rolled back, the same entry closes it again.
+                self.closed_by = entry.number
+                self._close_audit(connection, ts)
 
     def _points(self, connection: sqlite3.Connection, logged: Sequence[tuple[float, Logged]]) -> None:
         points.append(connection, self.run_id, _rows(logged), self.metrics)
@@ -69,25 +79,33 @@ class Recorder:
         if logged[0][1].step <= self.replay_until:
             self._audit(connection, _rows(logged))
         self._points(connection, logged)
-        if logged[0][1].step <= self.replay_until <= logged[-1][1].step:
-            self._close_audit(connection, logged[-1][0])
+
+    def _is_beyond(self, event: Event) -> bool:
+        """Whether nothing more will be told of what earlier attempts logged, now that this is."""
+        if isinstance(event, Saving):  # it has the number of the entry before it
+            return False
+        ends = isinstance(event, Saved) or (isinstance(event, Noted) and event.kind in ENDINGS)
+        return event.step > self.replay_until or (ends and event.step == self.replay_until)
 
     def _audit(self, connection: sqlite3.Connection, rows: Sequence[points.Point]) -> None:
         """Compare; the sets stay true where a transaction is rolled back and its batch written again."""
         for name, step, _, value in rows:
-            known = points.value_at(connection, self.run_id, name, step) if name in AUDITED else None
+            known = points.value_at(connection, self.run_id, name, step) if name != NOT_AUDITED else None
             if known is not None:
                 self.compared.add((name, step))
                 if known != value:
                     self.differing.add(step)
 
     def _close_audit(self, connection: sqlite3.Connection, ts: float) -> None:
+        data = {"compared": len(self.compared)}
         if self.differing:
             words = f"the updates done again differ from the log from step {min(self.differing)} on"
-            self._note(connection, ts, self.replay_until, "warning", f"{words}: this resume is not exact", "warning")
-        elif self.compared:
+            words, level = f"{words}: this resume is not exact", "warning"
+        else:
             words = f"the updates done again give the logged numbers, to the last bit ({len(self.compared)} compared)"
-            self._note(connection, ts, self.replay_until, "resume", words)
+            level = "info"
+        if self.compared:
+            self._note(connection, ts, self.replay_until, "resume", words, level, data)
 
     def _started(self, connection: sqlite3.Connection, ts: float, event: Started) -> None:
         columns: dict[str, Any] = {"max_steps": event.updates, "parameters": event.parameters}
@@ -100,6 +118,9 @@ class Recorder:
         self._note(connection, ts, event.step, "device", event.device)
         for note in event.notes:
             self._note(connection, ts, event.step, "note", note)
+        if others := changed(self.before, event.versions):
+            words = f"resume: not exact ({', '.join(others)})"
+            self._note(connection, ts, event.step, "resume", words, "warning")
 
     def _staged(self, connection: sqlite3.Connection, ts: float, event: Staged) -> None:
         total = sum(group["size"] for group in event.groups)
@@ -111,8 +132,10 @@ class Recorder:
         words = f"learning from here on{until}: {which} ({event.trainable / total:.2%} of the weights)"
         self._note(connection, ts, event.step, "stage", words, data={"groups": groups, "until": event.until})
 
-    def _evaluated(self, connection: sqlite3.Connection, ts: float, event: Evaluated) -> None:
+    def _evaluated(self, connection: sqlite3.Connection, ts: float, event: Evaluated, *, own: bool) -> None:
         rows = [(name, event.step, ts, value) for name, value in event.values.items()]
+        if own and event.step <= self.replay_until:
+            self._audit(connection, rows)
         points.append(connection, self.run_id, rows, self.metrics)
         shown = "  ".join(
             f"{name.removeprefix('eval/')} {text.number(value)}"
