@@ -2,7 +2,7 @@
 
 What it does is decided by the first word of the run's name: `quick` ends soon, `wait` goes on until it is asked to
 stop, `exit` ends with code 3 and a last word, `silent` ends without giving its run a state, `child` leaves a process
-behind, `environment` writes down what it sees.
+behind, `family` waits with one, `environment` writes down what it sees.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ def behave(manner: str, store: Store, run_id: int, folder: Path, attempt: int) -
         return 0
     if manner == "environment":
         (folder / "environment.json").write_text(json.dumps(dict(os.environ)))
-    if manner == "child":
+    if manner in ("child", "family"):
         child = subprocess.Popen(["sleep", "600"])
         (folder / "child").write_text(str(child.pid))
     with store.write() as connection:
         connection.execute("UPDATE run SET step=7 WHERE id=?", (run_id,))
-    deadline = time.monotonic() + (600 if manner == "wait" else random.uniform(0.02, 0.25))
+    deadline = time.monotonic() + (600 if manner in ("wait", "family") else random.uniform(0.02, 0.25))
     while time.monotonic() < deadline:
         for command in commands.waiting(store, run_id, attempt):
             with store.write() as connection:

@@ -1,4 +1,4 @@
-"""What a person asks of the queue: submit, stop, resume, delete. `advance` makes it go on."""
+"""What a person asks of the queue: submit, move, stop, resume, delete. `advance` makes it go on."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from workbench.supervision.slots import find_slots
 if TYPE_CHECKING:
     from workbench.recipe import Recipe
 
-__all__ = ["advance", "delete", "resume", "stop", "submit", "submit_group"]
+__all__ = ["advance", "delete", "reorder", "resume", "stop", "submit", "submit_group"]
 
 RESUMABLE = ("paused", "stopped", "failed", "crashed", "lost")
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -158,12 +158,29 @@ def resume(home: Home, run: Run) -> Run:
                 hint="Start its recipe again as a new run.",
             )
         points.unpack(store, now.id)
-        waits = handover.lacks_backbone(home, store, now)
-        cleared = {"reason": BACKBONE if waits else None, "error": None, "exit_code": None, "ended": None, "slot": None}
+        reason = BACKBONE if handover.lacks_backbone(home, store, now) else None
+        cleared = {"reason": reason, "error": None, "exit_code": None, "ended": None, "slot": None, "priority": 0}
         if not runs.move(store, now.id, "queued", since=RESUMABLE, attempt=now.attempt, **cleared):
             raise WorkbenchError("somebody else changed it just now", where=_called(now), hint="Look at it again.")
     advance(home)
     return _reread(home, run.id)
+
+
+def reorder(home: Home, run: Run, where: str) -> int:
+    """Move a queued run in the queue: `first`, `last`, one place `up` or `down`; return its place, 1 starts next."""
+    with dispatch_lock(home), _open(home) as store:
+        order = [each.id for each in runs.queued(store)]
+        if run.id not in order:
+            now = _fresh(store, run.id)
+            raise WorkbenchError(
+                f"it has no place in the queue: it is {now.state}", where=_called(now), hint="See it: workbench queue"
+            )
+        before, last = order.index(run.id), len(order) - 1
+        place = {"first": 0, "last": last, "up": max(0, before - 1), "down": min(last, before + 1)}[where]
+        order.insert(place, order.pop(before))
+        runs.put_in_order(store, order)
+    advance(home)
+    return place + 1
 
 
 def delete(home: Home, run: Run) -> None:

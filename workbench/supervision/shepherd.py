@@ -33,16 +33,23 @@ ERROR_LENGTH = 500
 
 @dataclass(frozen=True)
 class Charge:
-    """The attempt a shepherd looks after. `claim` is an inherited descriptor; `python` the worker's interpreter."""
+    """The attempt a shepherd looks after; `python` is the worker's interpreter.
+
+    `held` are inherited descriptors: the claim, and the locks that keep other users from the slot's GPUs.
+    """
 
     home: Home
     run_id: int
     uid: str
     attempt: int
-    claim: int
+    held: tuple[int, ...]
     slot: str
     device: str
     python: str
+
+    @property
+    def claim(self) -> int:
+        return self.held[0]
 
     @property
     def folder(self) -> Path:
@@ -65,7 +72,8 @@ def look_after(charge: Charge) -> None:
         record(charge, ending)
     finally:
         # The claim also keeps the slot: it goes last, and before the queue is looked at.
-        os.close(charge.claim)
+        for descriptor in reversed(charge.held):
+            os.close(descriptor)
         advance(charge.home)
 
 
@@ -158,9 +166,10 @@ def _signal_name(number: int) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    root, run_id, uid, attempt, claim, slot, device, python = arguments
+    root, run_id, uid, attempt, held, slot, device, python = arguments
     become_shepherd()
-    look_after(Charge(Home(Path(root)), int(run_id), uid, int(attempt), int(claim), slot, device, python))
+    descriptors = tuple(map(int, held.split(",")))
+    look_after(Charge(Home(Path(root)), int(run_id), uid, int(attempt), descriptors, slot, device, python))
 
 
 if __name__ == "__main__":
