@@ -1,4 +1,4 @@
-"""What a key does to a run, the same on every place: stop, resume, fix, delete, copy."""
+"""What a key does to a run, the same on every place: stop, resume, move in the queue, fix, delete, copy."""
 
 from __future__ import annotations
 
@@ -16,13 +16,17 @@ if TYPE_CHECKING:
     from workbench.recipe import Recipe
 
 
+CHANGES = ("stop", "resume", "delete", "fix", "sooner", "later")
+"""Actions that change a run."""
+
+
 def why_not(place: PlaceScreen, action: str, run: Run | None) -> str | None:
     """Return why an action cannot be done to a run, or None; actions that need no run are no matter of this."""
-    if action not in ("stop", "resume", "delete", "copy", "try", "open", "open_log", "compare", "mark", "group", "fix"):
+    if action not in (*CHANGES, "copy", "try", "open", "open_log", "compare", "mark", "group"):
         return None
     if run is None:
         return "no run is chosen: there is none here"
-    if action in ("stop", "resume", "delete", "fix") and place.workbench.readonly:
+    if action in CHANGES and place.workbench.readonly:
         return "this is a read-only view (--readonly)"
     if action == "stop" and run.state not in OPEN:
         return f"run {run.id} has ended: there is nothing to stop"
@@ -32,6 +36,8 @@ def why_not(place: PlaceScreen, action: str, run: Run | None) -> str | None:
         return f"run {run.id} is {run.state}: there is nothing to resume"
     if action == "delete" and run.state in OPEN:
         return f"run {run.id} is {run.state}: stop it first (s)"
+    if action in ("sooner", "later") and run.state != "queued":
+        return f"run {run.id} is not queued: it has no place in the queue"
     if action == "fix":
         return _why_not_fix(place, run)
     if action == "try" and run.best_step is None:
@@ -72,6 +78,18 @@ def resume(place: PlaceScreen, run: Run) -> None:
         return f"run {run.id} goes on"
 
     _in_thread(place, f"resuming run {run.id}", go_on)
+
+
+def reorder(place: PlaceScreen, run: Run, where: str) -> None:
+    """Move a queued run one place `up` or `down` in the queue."""
+
+    def move() -> str:
+        from workbench.supervision import queue
+
+        at = queue.reorder(place.workbench.home, run, where)
+        return f"run {run.id} is number {at} in the queue"
+
+    _in_thread(place, f"moving run {run.id}", move)
 
 
 def _why_not_fix(place: PlaceScreen, run: Run) -> str | None:

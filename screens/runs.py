@@ -240,6 +240,14 @@ class RunsScreen(PlaceScreen):
         if run := self.run:
             acting.resume(self, run)
 
+    def action_sooner(self) -> None:
+        if run := self.run:
+            acting.reorder(self, run, "up")
+
+    def action_later(self) -> None:
+        if run := self.run:
+            acting.reorder(self, run, "down")
+
     def action_delete(self) -> None:
         if run := self.run:
             acting.ask_delete(self, run)

@@ -24,6 +24,7 @@ COMMANDS = {
     "compare": "compare",
     "group": "group",
     "predict": "predict",
+    "queue": "waiting",
     "stop": "stop",
     "resume": "resume",
     "rm": "remove",
@@ -33,7 +34,7 @@ COMMANDS = {
 """Command → the module that holds it, loaded when it is asked for."""
 
 CHANGING = ("demo", "train", "stop", "resume", "rm")
-"""The commands that --readonly refuses."""
+"""The commands that --readonly refuses; `queue` looks, and refuses to move a run by itself."""
 
 TROUBLE = 2
 """Exit code where a command could not do what it was asked: usage, recipe, store."""

@@ -169,9 +169,13 @@ def _start(home: Home, store: Store, run: Run, slot: Slot, held: Sequence[int]) 
 
 def is_busy(home: Home, slot: Slot) -> bool:
     """Return whether a run lives that had this slot last, or one that shares a GPU with it, whatever its row says."""
-    return any(
-        overlap(slot.name, name) and locks.alive(home.run_folder(uid)) for name, uid in _leases(home) if uid.isalnum()
-    )
+    return occupant(home, slot) is not None
+
+
+def occupant(home: Home, slot: Slot) -> str | None:
+    """Return the uid of the run of which a process keeps this slot, or None where it is free."""
+    leases = ((name, uid) for name, uid in _leases(home) if uid.isalnum() and overlap(slot.name, name))
+    return next((uid for _, uid in leases if locks.alive(home.run_folder(uid))), None)
 
 
 def occupy(home: Home, slot: Slot, uid: str) -> None:
