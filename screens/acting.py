@@ -134,7 +134,7 @@ def _value(value: Any) -> str:
 def _start(place: PlaceScreen, run: Run, recipe: Recipe) -> str:
     from workbench.supervision import queue
 
-    started = queue.submit(place.workbench.home, recipe, parent_id=run.id)
+    started = queue.start_changed(place.workbench.home, run, recipe)
     place.app.call_from_thread(place.workbench.open_place, "live", started.id)
     return f"run {started.id} follows from run {run.id}"
 

@@ -1,7 +1,7 @@
 """Many queued runs drain with no screen open and nobody looking: only ending runs start the next ones.
 
 `python -m tests.faults.drain --runs 1000` queues runs that train nothing in a home in a temporary folder, lets the
-queue go on once, and looks on without touching it. One run in ten fails. It says what a run and a step of the queue cost.
+queue go on once, and looks on without touching it. One run in ten fails. It says what a run and a step cost.
 """
 
 from __future__ import annotations

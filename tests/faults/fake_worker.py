@@ -1,8 +1,8 @@
 """A worker that trains nothing: it keeps the worker's side of the bargain with the queue, and reports breaches.
 
 What it does is decided by the first word of the run's name: `quick` ends soon, `wait` goes on until it is asked to
-stop, `exit` ends with code 3 and a last word, `silent` ends without giving its run a state, `child` leaves a process
-behind, `family` waits with one, `environment` writes down what it sees.
+stop, `exit` ends with code 3 and a last word, `silent` ends without giving its run a state, `hungry` runs out of
+memory, `child` leaves a process behind, `family` waits with one, `environment` writes down what it sees.
 """
 
 from __future__ import annotations
@@ -46,6 +46,10 @@ def behave(manner: str, store: Store, run_id: int, folder: Path, attempt: int) -
         return 3
     if manner == "silent":
         return 0
+    if manner == "hungry":
+        columns = {"reason": "gpu_oom", "error": "out of GPU memory: 2.50 GiB needed, 1.25 GiB of 7.79 GiB free"}
+        runs.move(store, run_id, "failed", since=runs.ACTIVE, attempt=attempt, ended=time.time(), **columns)
+        return 1
     if manner == "environment":
         (folder / "environment.json").write_text(json.dumps(dict(os.environ)))
     if manner in ("child", "family"):

@@ -27,13 +27,14 @@ COMMANDS = {
     "queue": "waiting",
     "stop": "stop",
     "resume": "resume",
+    "retry": "retry",
     "rm": "remove",
     "paths": "paths",
     "doctor": "doctor",
 }
 """Command → the module that holds it, loaded when it is asked for."""
 
-CHANGING = ("demo", "train", "stop", "resume", "rm")
+CHANGING = ("demo", "train", "stop", "resume", "retry", "rm")
 """The commands that --readonly refuses; `queue` looks, and refuses to move a run by itself."""
 
 TROUBLE = 2

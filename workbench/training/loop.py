@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from workbench.data.doctor import doubts
 from workbench.goals import goal_of, metric_key
 from workbench.recipe import Recipe
+from workbench.shortage import EVALUATING
 from workbench.telemetry import describe_device
 from workbench.text import count
 from workbench.training import checkpoints, lesson, readings
@@ -225,8 +226,12 @@ def evaluate(job: Job, progress: Progress) -> Iterator[Event]:
     rows = len(job.data.validation)
     if rows >= MANY:
         yield Noted(progress.step, "eval", f"evaluating {count(rows)} rows")
-    with job.average.published(), job.strategy.published(job.model):
-        yield from _evaluate(job, progress)
+    try:
+        with job.average.published(), job.strategy.published(job.model):
+            yield from _evaluate(job, progress)
+    except Exception as problem:
+        problem.add_note(EVALUATING)
+        raise
 
 
 def _evaluate(job: Job, progress: Progress) -> Iterator[Event]:
