@@ -1,4 +1,4 @@
-"""What a key does to a run, the same on every place: stop, pause, resume, evaluate, fix, delete, copy."""
+"""What a key does to a run, the same on every place: stop, pause, resume, move in the queue, fix, delete, copy."""
 
 from __future__ import annotations
 
@@ -18,20 +18,17 @@ if TYPE_CHECKING:
     from workbench.recipe import Recipe
 
 
-ON_A_RUN = (
-    *("stop", "pause", "resume", "evaluate", "checkpoint", "delete", "copy", "try", "open", "open_log", "compare"),
-    *("mark", "group", "fix"),
-)
-CHANGING = ("stop", "pause", "resume", "evaluate", "checkpoint", "delete", "fix")
+CHANGES = ("stop", "pause", "resume", "evaluate", "checkpoint", "delete", "fix", "sooner", "later")
+"""Actions that change a run."""
 
 
 def why_not(place: PlaceScreen, action: str, run: Run | None) -> str | None:
     """Return why an action cannot be done to a run, or None; actions that need no run are no matter of this."""
-    if action not in ON_A_RUN:
+    if action not in (*CHANGES, "copy", "try", "open", "open_log", "compare", "mark", "group"):
         return None
     if run is None:
         return "no run is chosen: there is none here"
-    if action in CHANGING and place.workbench.readonly:
+    if action in CHANGES and place.workbench.readonly:
         return "this is a read-only view (--readonly)"
     if action in ("stop", "pause", "evaluate", "checkpoint"):
         return _why_not_asked(action, run)
@@ -41,6 +38,8 @@ def why_not(place: PlaceScreen, action: str, run: Run | None) -> str | None:
         return f"run {run.id} is {run.state}: there is nothing to resume"
     if action == "delete" and run.state in OPEN:
         return f"run {run.id} is {run.state}: stop it first (s)"
+    if action in ("sooner", "later") and run.state != "queued":
+        return f"run {run.id} is not queued: it has no place in the queue"
     if action == "fix":
         return _why_not_fix(place, run)
     if action == "try" and run.best_step is None:
@@ -103,6 +102,18 @@ def resume(place: PlaceScreen, run: Run) -> None:
     _in_thread(place, f"resuming run {run.id}", go_on)
 
 
+def reorder(place: PlaceScreen, run: Run, where: str) -> None:
+    """Move a queued run one place `up` or `down` in the queue."""
+
+    def move() -> str:
+        from workbench.supervision import queue
+
+        at = queue.reorder(place.workbench.home, run, where)
+        return f"run {run.id} is number {at} in the queue"
+
+    _in_thread(place, f"moving run {run.id}", move)
+
+
 def _why_not_fix(place: PlaceScreen, run: Run) -> str | None:
     diagnosis = diagnosis_of(place, run)
     if diagnosis is None:
@@ -145,7 +156,7 @@ def _value(value: Any) -> str:
 def _start(place: PlaceScreen, run: Run, recipe: Recipe) -> str:
     from workbench.supervision import queue
 
-    started = queue.submit(place.workbench.home, recipe, parent_id=run.id)
+    started = queue.start_changed(place.workbench.home, run, recipe)
     place.app.call_from_thread(place.workbench.open_place, "live", started.id)
     return f"run {started.id} follows from run {run.id}"
 

@@ -141,7 +141,7 @@ class WorkbenchApp(App[str]):
     def show_sample(self, event: Sampled) -> None:
         from screens.rows import status_words
 
-        self.status = status_words(self.feed.open_runs(), event.device, event.sample)
+        self.status = status_words(self.feed.open_runs(), event.device, event.sample, event.barred)
         if place := self.place:
             place.show_status(self.status)
             place.show_sample(event.device, event.sample)

@@ -10,8 +10,8 @@ from workbench.insight.resumes import resumes_of
 from workbench.text import ABSENT, bar, count, duration, number, plain, rate
 
 REMEDIES = {
-    "gpu_oom": "next: a smaller training.batch_size with more accumulation, or a shorter max_length",
-    "host_oom": "next: fewer rows, a smaller batch, or close what else fills the memory; u resumes",
+    "gpu_oom": "next: `workbench retry` starts it again in smaller batches; or a shorter max_length",
+    "host_oom": "next: close what else fills the memory, then u resumes; or `workbench retry`, in smaller batches",
     "nan": "next: a lower learning rate, more warm-up, or precision fp32",
     "disk_full": "next: free space on the disk, then u resumes",
     "data": "next: mend the data, then start a new run",
@@ -101,17 +101,20 @@ def progress_words(run: Run, cells: int, *, ascii: bool = False) -> str:
     return f"{bar(progress(run), cells, ascii)} {'?' if done is None else f'{done} %'}"
 
 
-def cause_lines(run: Run) -> list[str]:
+def cause_lines(run: Run, trace: Trace | None = None) -> list[str]:
     """Return why a run failed and what to do next; nothing where it did not."""
     if run.state not in FAILED:
         return []
     what = run.error or {"lost": "its process ended and left no word"}.get(run.state, "no reason was recorded")
     code = f" (exit code {run.exit_code})" if run.exit_code not in (None, 0) and not run.error else ""
-    return [f"{what}{code}", remedy(run)]
+    return [f"{what}{code}", remedy(run, trace)]
 
 
-def remedy(run: Run) -> str:
+def remedy(run: Run, trace: Trace | None = None) -> str:
     """Return the next step after a failure; nothing where there was none."""
+    found = trace.diagnoses[0] if trace and trace.diagnoses else None
+    if run.state in FAILED and found is not None and found.code == "memory":
+        return f"next: {'f on Live: ' if found.changes else ''}{found.remedy}"
     return REMEDIES.get(run.reason or "", "next: open its log; u resumes") if run.state in FAILED else ""
 
 

@@ -116,6 +116,8 @@ class Trouble(Message):
 class Feed:
     """Follow the store: `runs` newest first, `losses` by run, and everything of the runs in `watched`.
 
+    `places` are those of the queued runs in the queue: 1 starts next.
+
     `poll` is the whole of one look; a thread calls it four times a second and `post` carries the news.
     """
 
@@ -135,6 +137,7 @@ class Feed:
         self.text = ""
         self.runs: dict[int, Run] = {}
         self.losses: dict[int, float | None] = {}
+        self.places: dict[int, int] = {}
         self.traces: dict[int, Trace] = {}
         self.watched: tuple[int, ...] = ()
         self._store: Store | None = None
@@ -250,6 +253,7 @@ class Feed:
         if known == self.runs and losses == self.losses and self._seen:
             return False
         self.runs, self.losses, self._census = known, losses, census
+        self.places = {run.id: place for place, run in enumerate(runs.in_order(known.values()), 1)}
         return True
 
     def _note_progress(self, known: dict[int, Run]) -> None:

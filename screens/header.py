@@ -86,7 +86,7 @@ def _speed(run: Run, trace: Trace | None) -> str:
 
 def cause(run: Run, trace: Trace | None, cells: int, *, stalled: bool) -> Lines:
     """Return why a run failed, wrapped into a few lines, and the next step; else what to know about it, if anything."""
-    lines = cause_lines(run)
+    lines = cause_lines(run, trace)
     if not lines:
         words = advice(run, trace, stalled=stalled)
         if trace and trace.diagnoses and not stalled:

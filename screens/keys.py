@@ -36,6 +36,7 @@ class Key:
 _FACES = {
     "slash": "/", "question_mark": "?", "left_square_bracket": "[", "right_square_bracket": "]", "escape": "esc",
     "left": "←", "right": "→", "f1": "F1", "plus": "+", "minus": "-", "shift+tab": "⇧tab",
+    "less_than_sign": "<", "greater_than_sign": ">",
 }  # fmt: skip
 
 KEYS: tuple[Key, ...] = (
@@ -103,6 +104,8 @@ KEYS: tuple[Key, ...] = (
     Key("checkpoint", "k", "checkpoint", "save now", "Keep a checkpoint now; the run goes on", ("live",)),
     Key("fix", "f", "fix", "fix…", "Start the run again, changed against what ails it", ("live",)),
     Key("delete", "d", "delete", "delete…", "Delete the run; its folder goes to the trash", ("runs",)),
+    Key("sooner", "less_than_sign", "sooner", "sooner", "Move a queued run one place up", ("runs",), shown=False),
+    Key("later", "greater_than_sign", "later", "later", "Move a queued run one place down", ("runs",), shown=False),
     Key("group", "p", "group", "group", "The group of the run: mean and deviation over seeds", ("runs",)),
     Key("copy", "y", "copy", "copy", "Send the run's uid to the terminal's clipboard", ("runs", "live"), shown=False),
     # everywhere

@@ -37,6 +37,7 @@ class Made:
     run: Run
     loss: float | None
     marked: bool
+    place: int | None
     minute: int
     age: str
     haystack: str
@@ -73,15 +74,16 @@ class Listing:
 
     def _make(self, run: Run, feed: Feed, now: float, marked: bool, ascii: bool) -> Made:
         """Return the row of a run, the one made before if nothing in it can differ."""
-        loss, stalled, minute = feed.losses.get(run.id), run.active and feed.stalled(run), int(now // 60)
-        known = self._made.get(run.id)
-        if known and known.run is run and not run.active and (known.loss, known.marked) == (loss, marked):
+        loss, place, minute = feed.losses.get(run.id), feed.places.get(run.id), int(now // 60)
+        known, key = self._made.get(run.id), (loss, marked, place)
+        if known and known.run is run and not run.active and (known.loss, known.marked, known.place) == key:
             if known.minute == minute:
                 return known
             if known.age == age_words(run, now):
                 return replace(known, minute=minute)
-        row = row_of(run, loss, now, stalled=stalled, ascii=ascii)
-        return Made(run, loss, marked, minute, row.age, row.haystack, _cells(row, marked, self.grouped))
+        stalled = run.active and feed.stalled(run)
+        row = row_of(run, loss, now, place=place, stalled=stalled, ascii=ascii)
+        return Made(run, loss, marked, place, minute, row.age, row.haystack, _cells(row, marked, self.grouped))
 
     def _ordered(self, shown: list[Made]) -> list[Made]:
         if self.order == "score":

@@ -15,10 +15,11 @@ BEAT_SECONDS = 1.0
 
 @dataclass
 class Sampled(Message):
-    """The box as it is now: `device` in words, `sample` by system key."""
+    """The box as it is now: `device` in words, `sample` by system key, `barred` slots that others use, with words."""
 
     device: str
     sample: dict[str, float]
+    barred: dict[str, str]
 
     def can_replace(self, message: Message) -> bool:
         return isinstance(message, Sampled)
@@ -31,6 +32,7 @@ class Pulse:
         self.feed = feed
         self.post = post
         self._device = ""
+        self._barred: dict[str, str] = {}
         self._ended = threading.Event()
         self._told: set[str] = set()
 
@@ -55,17 +57,18 @@ class Pulse:
 
     def _advance(self) -> None:
         if self.feed.readonly or self.feed.state != "ready" or not self.feed.open_runs():
+            self._barred = {}
             return
         from workbench.supervision import queue
 
-        queue.advance(self.feed.home)
+        self._barred = queue.advance(self.feed.home)
 
     def _sample(self) -> None:
         from workbench.telemetry import describe_device, sample
 
         if not self._device:
             self._device = describe_device()
-        self.post(Sampled(self._device, sample()))
+        self.post(Sampled(self._device, sample(), self._barred))
 
     def _tell_once(self, error: Exception) -> None:
         words = f"{type(error).__name__}: {error}"

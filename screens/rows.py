@@ -35,13 +35,16 @@ STYLES = {
 }
 
 
-def status_words(open_runs: Sequence[Run], device: str, sample: Mapping[str, float]) -> str:
-    """Return the right of the first line: the device with its load, and what runs or waits."""
+def status_words(
+    open_runs: Sequence[Run], device: str, sample: Mapping[str, float], barred: Mapping[str, str] | None = None
+) -> str:
+    """Return the right of the first line: the device with its load, what runs or waits, the slots that are `barred`."""
     parts = [_load(device, sample)]
     active = sum(run.active for run in open_runs)
     queued = len(open_runs) - active
     parts += [f"{active} training"] if active else []
     parts += [f"{queued} queued"] if queued else []
+    parts += [f"{plain(name, 20)} {words.partition(':')[0]}" for name, words in (barred or {}).items()]
     return " · ".join(part for part in parts if part)
 
 
@@ -79,8 +82,8 @@ class StateWords:
         return f"{self.glyph} {self.words}".strip()
 
 
-def state_words(run: Run, *, stalled: bool = False, ascii: bool = False) -> StateWords:
-    """Return a run's state: ▶ 42%, done, ✗ GPU memory, ‖ queued, ‖ for #3, ! stalled 42%."""
+def state_words(run: Run, *, place: int | None = None, stalled: bool = False, ascii: bool = False) -> StateWords:
+    """Return a run's state: ▶ 42%, done, ✗ GPU memory, ‖ queued 3 (its place), ‖ for #3, ! stalled 42%."""
     play, fail, wait = (">", "x", "=") if ascii else ("▶", "✗", "‖")
     done = percent_done(run)
     percent = f"{done}%" if done is not None else f"step {count(run.step)}"
@@ -94,7 +97,8 @@ def state_words(run: Run, *, stalled: bool = False, ascii: bool = False) -> Stat
     if run.state in ("failed", "crashed", "lost"):
         return StateWords(fail, REASONS.get(run.reason or "", run.state), style)
     if run.state == "queued":
-        return StateWords(wait, f"for #{run.parent_id}" if run.waits and run.parent_id else "queued", style)
+        words = f"for #{run.parent_id}" if run.waits and run.parent_id else f"queued {place or ''}".rstrip()
+        return StateWords(wait, words, style)
     if run.state == "finished":
         return StateWords("", "done early" if run.reason == "early_stop" else "done", style)
     return StateWords("", plain(run.state, 12), style)
@@ -142,8 +146,16 @@ class Row:
         return " ".join(fields).lower()
 
 
-def row_of(run: Run, loss: float | None, now: float, *, stalled: bool = False, ascii: bool = False) -> Row:
-    """Return the words of a run; `now` in seconds since the epoch."""
+def row_of(
+    run: Run,
+    loss: float | None,
+    now: float,
+    *,
+    place: int | None = None,
+    stalled: bool = False,
+    ascii: bool = False,
+) -> Row:
+    """Return the words of a run; `now` in seconds since the epoch, `place` that in the queue."""
     return Row(
         id=run.id,
         number=str(run.id),
@@ -153,7 +165,7 @@ def row_of(run: Run, loss: float | None, now: float, *, stalled: bool = False, a
         strategy=plain(run.strategy),
         data=plain(run.dataset),
         group=plain(run.grp or ""),
-        state=state_words(run, stalled=stalled, ascii=ascii),
+        state=state_words(run, place=place, stalled=stalled, ascii=ascii),
         score=number(run.best_value),
         loss=number(loss),
         time=duration(elapsed(run, now)) if run.started else ABSENT,

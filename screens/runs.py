@@ -93,7 +93,7 @@ class RunsScreen(PlaceScreen):
             return
         self.feed.watch(run.id)
         trace, stalled = self.feed.traces.get(run.id), self.feed.stalled(run)
-        known = details.remedy(run) or details.advice(run, trace, stalled=stalled)
+        known = details.remedy(run, trace) or details.advice(run, trace, stalled=stalled)
         self.query_one("#name", Heading).show(f"{run.id} {run.name}")
         self.query_one("#brief", Words).show(
             [
@@ -114,7 +114,7 @@ class RunsScreen(PlaceScreen):
     def _facts(self, run: Run, trace: Trace | None) -> list[list[Part]]:
         pairs = details.facts(run, trace, self.workbench.now(), stalled=self.feed.stalled(run))
         lines: list[list[Part]] = [[(fit(label, 9), "$foreground-muted"), (words, "")] for label, words in pairs]
-        for words in details.cause_lines(run):
+        for words in details.cause_lines(run, trace):
             style = "" if words.startswith("next") else "$text-error"
             lines += [[(part, style)] for part in textwrap.wrap(plain(words), 44)[:4]]
         if words := details.advice(run, trace, stalled=self.feed.stalled(run)):
@@ -243,6 +243,14 @@ class RunsScreen(PlaceScreen):
     def action_resume(self) -> None:
         if run := self.run:
             acting.resume(self, run)
+
+    def action_sooner(self) -> None:
+        if run := self.run:
+            acting.reorder(self, run, "up")
+
+    def action_later(self) -> None:
+        if run := self.run:
+            acting.reorder(self, run, "down")
 
     def action_delete(self) -> None:
         if run := self.run:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -25,7 +25,8 @@ class Run:
     """One recipe carried out. Times are seconds since the epoch; `seconds` is training time over all attempts;
     `journal` is the last entry of the run folder's journal that the store has; `trainable` counts the weights that
     learned at the same time, at most; `reason` says why it ended as it did, what a queued run waits for beside a
-    slot, or that a stopping one will be paused."""
+    slot, or that a stopping one will be paused; of two that wait, the one of higher `priority` starts first, else the
+    older."""
 
     id: int
     uid: str
@@ -43,6 +44,7 @@ class Run:
     ended: float | None
     attempt: int
     slot: str | None
+    priority: int
     grp: str | None
     parent_id: int | None
     seed: int
@@ -208,6 +210,26 @@ def waiting(store: Store, devices: Sequence[str], limit: int) -> list[Run]:
         (*devices, limit),
     )
     return [_run(row) for row in rows]
+
+
+def queued(store: Store) -> list[Run]:
+    """Return all queued runs in the order in which they start."""
+    return in_order(_run(row) for row in store.query(f"SELECT {_COLUMNS} FROM run WHERE state='queued'"))
+
+
+def in_order(found: Iterable[Run]) -> list[Run]:
+    """Return the queued ones of these runs in the order in which they start."""
+    return sorted((run for run in found if run.state == "queued"), key=lambda run: (-run.priority, run.id))
+
+
+def put_in_order(store: Store, run_ids: Sequence[int]) -> None:
+    """Let queued runs start in this order, and those that are queued later after them."""
+    rows, priority = [(0, run_id) for run_id in run_ids[-1:]], 0
+    for run_id, following in zip(reversed(run_ids[:-1]), reversed(run_ids), strict=False):
+        priority += run_id > following
+        rows.append((priority, run_id))
+    with store.write() as connection:
+        connection.executemany("UPDATE run SET priority=? WHERE id=? AND state='queued'", rows)
 
 
 def waiting_for_backbones(store: Store) -> list[Run]:

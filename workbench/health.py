@@ -16,6 +16,8 @@ from store.connection import StoreError, is_current, read_store
 from workbench import telemetry
 from workbench.catalog import hub_cache
 from workbench.paths import Home
+from workbench.supervision import others
+from workbench.supervision.slots import find_slots
 from workbench.text import size
 
 FLOORS = {
@@ -45,7 +47,17 @@ class Finding:
 
 def examine(home: Home) -> list[Finding]:
     """Run every check."""
-    checks = (_python(), _packages(), _device(), _sqlite(), _home(home), _file_system(home), _store(home), _hub())
+    checks = (
+        _python(),
+        _packages(),
+        _device(),
+        _slots(home),
+        _sqlite(),
+        _home(home),
+        _file_system(home),
+        _store(home),
+        _hub(),
+    )
     return [finding for check in checks for finding in check]
 
 
@@ -75,6 +87,19 @@ def _device() -> Iterator[Finding]:
         yield Finding("warn", "GPU", words, "Training runs on the processor; small models are fine there.")
     else:
         yield Finding("ok", "GPU", words)
+
+
+def _slots(home: Home) -> Iterator[Finding]:
+    """Say which slots there are, and of each that somebody else uses that queued runs wait for it."""
+    slots = find_slots()
+    yield Finding("ok", "slots", ", ".join(slot.name for slot in slots) or "none: WORKBENCH_SLOTS names none")
+    try:
+        with read_store(home.store) as store:
+            busy = others.taken(home, store, slots)
+    except (StoreError, sqlite3.Error):
+        return
+    for name, words in busy.items():
+        yield Finding("warn", name, words, "No run is put there; queued ones start by themselves when it is free.")
 
 
 def _sqlite() -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from itertools import chain
 
 from hypothesis import given, settings
 from hypothesis import strategies as some
@@ -21,9 +22,21 @@ def test_every_example_stands_in_one_batch_once(lengths: list[int], size: int, s
     assert batches == plan_batches(lengths, size, seed, 3, by_length)
     assert all(0 < len(batch) <= size for batch in batches)
     assert len([batch for batch in batches if len(batch) < size]) <= 1
-    windows = plan_windows(batches, 3)
-    assert [batch for window in windows for batch in window] == batches
+    windows = plan_windows(lengths, size, 3, seed, 3, by_length)
+    assert sorted(number for window in windows for batch in window for number in batch) == list(range(len(lengths)))
+    assert all(0 < len(batch) <= size for window in windows for batch in window)
     assert len(windows) == updates_per_epoch(len(lengths), size, 3)
+
+
+@given(lengths=lengths_of, size=some.integers(1, 8), parts=some.integers(1, 6), by_length=some.booleans())
+@settings(max_examples=60, deadline=None)
+def test_an_update_has_the_same_examples_however_many_batches_it_is_cut_into(
+    lengths: list[int], size: int, parts: int, by_length: bool
+) -> None:
+    large = plan_windows(lengths, size * parts, 1, 1, 0, by_length)
+    small = plan_windows(lengths, size, parts, 1, 0, by_length)
+    assert [list(chain(*window)) for window in small] == [list(chain(*window)) for window in large]
+    assert [len(window) for window in small[:-1] if len(window) > parts] == []
 
 
 def test_another_seed_or_epoch_gives_another_order() -> None:

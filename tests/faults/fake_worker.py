@@ -2,7 +2,8 @@
 
 What it does is decided by the first word of the run's name: `quick` ends soon, `wait` goes on until it is asked to
 stop or pause, `busy` hears what it is asked and does none of it, `exit` ends with code 3 and a last word, `silent` ends
-without giving its run a state, `child` leaves a process behind, `environment` writes down what it sees.
+without giving its run a state, `hungry` runs out of memory, `child` leaves a process behind, `family` waits with one,
+`environment` writes down what it sees.
 """
 
 from __future__ import annotations
@@ -48,14 +49,18 @@ def behave(manner: str, store: Store, run_id: int, folder: Path, attempt: int) -
         return 3
     if manner == "silent":
         return 0
+    if manner == "hungry":
+        columns = {"reason": "gpu_oom", "error": "out of GPU memory: 2.50 GiB needed, 1.25 GiB of 7.79 GiB free"}
+        runs.move(store, run_id, "failed", since=runs.ACTIVE, attempt=attempt, ended=time.time(), **columns)
+        return 1
     if manner == "environment":
         (folder / "environment.json").write_text(json.dumps(dict(os.environ)))
-    if manner == "child":
+    if manner in ("child", "family"):
         child = subprocess.Popen(["sleep", "600"])
         (folder / "child").write_text(str(child.pid))
     with store.write() as connection:
         connection.execute("UPDATE run SET step=7 WHERE id=?", (run_id,))
-    deadline = time.monotonic() + (600 if manner in ("wait", "busy") else random.uniform(0.02, 0.25))
+    deadline = time.monotonic() + (600 if manner in ("wait", "busy", "family") else random.uniform(0.02, 0.25))
     while time.monotonic() < deadline:
         for command in commands.waiting(store, run_id, attempt):
             with store.write() as connection:

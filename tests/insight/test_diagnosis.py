@@ -10,6 +10,8 @@ from tests.insight.courses import add, course, recipe_of
 from workbench.insight.course import Course, jitter, longest_stall
 from workbench.insight.diagnosis import findings
 from workbench.insight.remedies import diagnose, remedied
+from workbench.shortage import EVALUATING, words_of
+from workbench.training.failpoints import OUT_OF_MEMORY
 
 KINDS = {
     "diverging": "diverging",
@@ -133,6 +135,79 @@ def test_what_learns_nothing_at_a_rate_far_above_the_usual_gets_the_usual() -> N
     assert found.changes == {"training.learning_rate": 5e-4}
     (found,) = diagnose(course("underfitting"), recipe_of(training={"learning_rate": 1e-5}))
     assert found.changes == {"training.epochs": 9.0, "training.learning_rate": 5e-4}
+
+
+@pytest.mark.parametrize(
+    ("batch", "batches", "smaller"),
+    [
+        (8, 1, (4, 2)),
+        (8, 3, (4, 6)),
+        (6, 1, (3, 2)),
+        (7, 1, (1, 7)),
+        (10, 3, (5, 6)),
+        (5, 2, (2, 5)),
+        (2, 2048, (1, 4096)),
+    ],
+)
+def test_a_run_short_of_memory_makes_the_same_updates_in_smaller_batches(
+    batch: int, batches: int, smaller: tuple[int, int]
+) -> None:
+    short = replace(course("healthy", until=0.3), shortage="out of GPU memory: 2.50 GiB needed")
+    (found,) = diagnose(short, recipe_of(training={"batch_size": batch, "accumulation": batches}))
+    assert (found.code, found.step, found.words) == ("memory", 90, "out of GPU memory: 2.50 GiB needed")
+    assert (found.changes["training.batch_size"], found.changes["training.accumulation"]) == smaller
+    assert smaller[0] * smaller[1] == batch * batches
+    assert found.remedy == f"batch {batch} → {smaller[0]}, added up {batches} → {smaller[1]} times: the same updates"
+
+
+@pytest.mark.parametrize(("batch", "batches"), [(1, 1), (1, 7), (2, 4096)])
+def test_where_batches_cannot_be_smaller_layers_are_computed_twice_then_only_words_help(
+    batch: int, batches: int
+) -> None:
+    short = Course(shortage="out of GPU memory")
+    plain = {"batch_size": batch, "accumulation": batches}
+    (found,) = diagnose(short, recipe_of(training=plain))
+    assert found.changes == {"training.activation_checkpointing": True}
+    (found,) = diagnose(short, recipe_of(training={**plain, "activation_checkpointing": True}))
+    assert (found.step, found.changes) == (0, {})
+
+
+def test_an_evaluation_that_runs_out_of_memory_needs_shorter_texts() -> None:
+    (found,) = diagnose(Course(shortage=words_of("gpu_oom", _in_evaluation())), recipe_of())
+    assert found.words == "out of GPU memory in an evaluation: boom"
+    assert (found.changes, found.remedy.partition(":")[0]) == ({}, "a shorter training.max_length")
+
+
+def _in_evaluation() -> Exception:
+    problem = RuntimeError("boom")
+    problem.add_note(EVALUATING)
+    return problem
+
+
+def test_it_is_said_where_smaller_batches_are_not_quite_the_same() -> None:
+    short = Course(shortage="out of GPU memory")
+    (found,) = diagnose(short, recipe_of(training={"mixup": 0.4}))
+    assert found.remedy.endswith("the same updates, but rows are mixed with fewer others")
+    (found,) = diagnose(short, recipe_of(task="embeddings", data="/data/x.jsonl"))
+    assert found.remedy.endswith("the same updates, but each pair is held to fewer others")
+
+
+@pytest.mark.parametrize(
+    ("reason", "said", "words"),
+    [
+        ("gpu_oom", OUT_OF_MEMORY, "out of GPU memory: 2.50 GiB needed, 1.25 GiB of 7.79 GiB free"),
+        (
+            "host_oom",
+            "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to "
+            "allocate 8000000000 bytes. Error code 12 (Cannot allocate memory)",
+            "out of host memory: 7629.4 MiB needed",
+        ),
+        ("host_oom", "", "out of host memory"),
+        ("gpu_oom", "CUDA error: out of memory", "out of GPU memory: CUDA error: out of memory"),
+    ],
+)
+def test_it_is_said_how_much_was_needed_and_free(reason: str, said: str, words: str) -> None:
+    assert words_of(reason, RuntimeError(said)) == words
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "plateau", "noisy"])

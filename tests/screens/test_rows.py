@@ -45,6 +45,12 @@ def test_a_state_is_told_in_words(run: Run, changes: dict[str, object], words: s
     assert state_words(replace(run, **changes)).text.startswith(words[:-1])
 
 
+def test_a_queued_run_says_its_place(run: Run) -> None:
+    queued = replace(run, state="queued")
+    assert state_words(queued, place=3).text == "‖ queued 3"
+    assert state_words(replace(queued, reason="backbone", parent_id=7), place=3).text == "‖ for #7"
+
+
 def test_a_share_is_in_whole_percents(run: Run) -> None:
     words = [state_words(replace(run, step=step, max_steps=100)).text for step in range(101)]
     assert words == [f"▶ {step}%" for step in range(101)]
@@ -110,5 +116,7 @@ def test_the_first_line_tells_load_and_runs(run: Run) -> None:
     gpu = {"gpu0/util": 71.2, "gpu0/mem_used": 38 * 2**30, "gpu0/mem_total": 141 * 2**30}
     queued = replace(run, state="queued")
     assert status_words([run, queued], "", gpu) == "gpu0 71% 38/141G · 1 training · 1 queued"
+    barred = {"gpu:0": "busy (other): process 7 of ada"}
+    assert status_words([queued], "", gpu, barred) == "gpu0 71% 38/141G · 1 queued · gpu:0 busy (other)"
     assert status_words([], "no GPU", {"cpu/util": 3.2}) == "cpu 3%"
     assert status_words([], HOSTILE, {}) == HOSTILE_SHOWN[:39] + "…"

@@ -117,6 +117,30 @@ async def test_resuming_queues_a_failed_run_again(home: Home, monkeypatch: pytes
         assert "run 31 goes on" in screen_text(app)
 
 
+async def test_a_queued_run_is_moved_in_the_queue(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "advance", lambda home: {})
+    with open_store(home.store) as store:
+        for index in (33, 34):
+            add_run(store, home, index, "queued")
+    async with opened(home, (80, 24)) as (app, pilot):
+        assert [f"{number} {app.feed.places[number]}" for number in numbers(app)[:3]] == ["35 3", "34 2", "33 1"]
+        await pilot.press("less_than_sign")
+        await look(app, pilot)
+        assert "run 35 is number 2 in the queue" in screen_text(app)
+        await look(app, pilot)
+        assert [app.feed.places[number] for number in (35, 34, 33)] == [2, 3, 1]
+        assert [line.partition("queued ")[2][:1] for line in screen_text(app).splitlines()[2:5]] == ["2", "3", "1"]
+        await pilot.press("down", "down", "greater_than_sign")
+        await look(app, pilot)
+        await look(app, pilot)
+        assert [app.feed.places[number] for number in (35, 34, 33)] == [1, 3, 2]
+
+
+async def test_a_run_that_is_not_queued_has_no_place(home: Home) -> None:
+    async with opened(home, (80, 24), "down", "less_than_sign") as (app, _):
+        assert "run 32 is not queued: it has no place in the queue" in screen_text(app)
+
+
 async def test_hostile_names_are_shown_as_typed(tmp_path: Path) -> None:
     home = Home(tmp_path).create()
     prepare(home.store)

@@ -6,6 +6,8 @@ import threading
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
 
 from store import checkpoints, commands, events, points, predictions, runs, trials
 from store.checkpoints import Checkpoint
@@ -42,6 +44,28 @@ def test_a_move_needs_the_state_and_the_attempt(store: Store) -> None:
     assert (get(store, run_id).state, get(store, run_id).error) == ("queued", None)
     assert runs.move(store, run_id, "finished", since=("running", "queued"), attempt=2, reason="user")
     assert (get(store, run_id).state, get(store, run_id).reason) == ("finished", "user")
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(order=some.permutations(range(7)), again=some.permutations(range(7)))
+def test_any_order_is_kept_and_who_comes_later_is_last(store: Store, order: list[int], again: list[int]) -> None:
+    with store.write() as connection:
+        connection.execute("DELETE FROM run")
+    numbers = [add_run(store) for _ in order]
+    for wanted in ([numbers[place] for place in order], [numbers[place] for place in again]):
+        runs.put_in_order(store, wanted)
+        assert [run.id for run in runs.queued(store)] == wanted
+        assert [run.id for run in runs.waiting(store, ("auto",), 99)] == wanted
+    later = add_run(store)
+    assert [run.id for run in runs.queued(store)] == [*wanted, later]
+
+
+def test_only_what_still_waits_is_put_in_order(store: Store) -> None:
+    first, second, third = (add_run(store) for _ in range(3))
+    assert runs.move(store, second, "stopped", since=("queued",))
+    runs.put_in_order(store, [third, second, first])
+    assert [run.id for run in runs.queued(store)] == [third, first]
+    assert get(store, second).priority == 0
 
 
 def test_of_eight_who_move_a_run_at_once_one_is_first(store: Store, path: Path) -> None:

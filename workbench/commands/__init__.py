@@ -24,19 +24,21 @@ COMMANDS = {
     "compare": "compare",
     "group": "group",
     "predict": "predict",
+    "queue": "waiting",
     "stop": "stop",
     "pause": "pause",
     "resume": "resume",
     "checkpoint": "checkpoint",
     "evaluate": "evaluate",
+    "retry": "retry",
     "rm": "remove",
     "paths": "paths",
     "doctor": "doctor",
 }
 """Command → the module that holds it, loaded when it is asked for."""
 
-CHANGING = ("demo", "train", "stop", "pause", "resume", "checkpoint", "evaluate", "rm")
-"""The commands that --readonly refuses."""
+CHANGING = ("demo", "train", "stop", "pause", "resume", "checkpoint", "evaluate", "retry", "rm")
+"""The commands that --readonly refuses; `queue` looks, and refuses to move a run by itself."""
 
 TROUBLE = 2
 """Exit code where a command could not do what it was asked: usage, recipe, store."""

@@ -54,9 +54,15 @@ def plan_batches(lengths: Sequence[int], batch_size: int, seed: int, epoch: int,
     return batches
 
 
-def plan_windows(batches: Sequence[list[int]], accumulation: int) -> list[list[list[int]]]:
-    """Return the batches in windows of `accumulation`, one window an update; the last may be shorter."""
-    return [list(batches[start : start + accumulation]) for start in range(0, len(batches), accumulation)]
+def plan_windows(
+    lengths: Sequence[int], batch_size: int, accumulation: int, seed: int, epoch: int, by_length: bool
+) -> list[list[list[int]]]:
+    """Return the batches of one epoch in windows of `accumulation`, one window an update; one may be shorter.
+
+    An update has the same examples whether they are one large batch or several that are added up.
+    """
+    updates = plan_batches(lengths, batch_size * accumulation, seed, epoch, by_length)
+    return [_cut(update, batch_size) for update in updates]
 
 
 def updates_per_epoch(examples: int, batch_size: int, accumulation: int) -> int:

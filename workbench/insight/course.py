@@ -12,6 +12,7 @@ from store.connection import Store
 from store.runs import Run
 from workbench.goals import goal_of
 from workbench.insight.overfitting import Curve
+from workbench.shortage import ran_short
 
 NONE: Curve = ((), ())
 
@@ -24,7 +25,8 @@ class Course:
     """The curves of a run, as long as it is by now.
 
     `goal` is `max` or `min` for the score that picks the best model, called `metric`; `done` is the share of the
-    schedule that is behind it, 1 for a run that finished; `rows` counts the evaluation set, None where unknown.
+    schedule that is behind it, 1 for a run that finished; `rows` counts the evaluation set, None where unknown;
+    `shortage` is what a run that ran out of memory says of it.
     """
 
     training: Curve = NONE
@@ -37,6 +39,7 @@ class Course:
     updates: int = 0
     done: float = 0.0
     rows: int | None = None
+    shortage: str = ""
 
 
 def course_of(run: Run, curve: Callable[[str], Curve], rows: int | None = None) -> Course:
@@ -44,9 +47,11 @@ def course_of(run: Run, curve: Callable[[str], Curve], rows: int | None = None) 
     updates = run.max_steps or 0
     done = 1.0 if run.state == "finished" else run.step / updates if updates else 0.0
     metric = run.goal_key or "eval/loss"
+    shortage = (run.error or "out of memory") if ran_short(run) else ""
     return Course(
         curve("train/loss"), curve("eval/loss"), curve(metric), curve("train/grad_norm"), curve("train/rate"),
         metric.rpartition("/")[2].replace("_", " "), goal_of(metric), updates, done, rows,
+        shortage,
     )  # fmt: skip
 
 

@@ -92,7 +92,7 @@ FEWEST = 8
 class Finding:
     """What is seen: since which step, and in words with numbers.
 
-    `code` is diverging, overfitting, underfitting, plateau or noisy.
+    `code` is memory, diverging, overfitting, underfitting, plateau or noisy.
     """
 
     code: str
@@ -117,7 +117,13 @@ def findings(course: Course, fresh: bool = True) -> tuple[Finding, ...]:
     cause = _diverging(course) or (_underfitting(course) if fresh else None)
     # What did not learn at all has a flat and noisy score too, which are no ailments of their own.
     found = [cause] if cause else [look(course) for look in (_overfitting, _plateau, _noisy)]
-    return tuple(finding for finding in found if finding is not None)
+    return tuple(finding for finding in (_short_of_memory(course), *found) if finding is not None)
+
+
+def _short_of_memory(course: Course) -> Finding | None:
+    if not course.shortage:
+        return None
+    return Finding("memory", course.training[0][-1] if course.training[0] else 0, course.shortage)
 
 
 def _diverging(course: Course) -> Finding | None:

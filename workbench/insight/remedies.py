@@ -13,6 +13,7 @@ from workbench.errors import WorkbenchError
 from workbench.insight.course import Course, finite, longest_stall, read_course
 from workbench.insight.diagnosis import Diagnosis, findings
 from workbench.recipe import Recipe
+from workbench.shortage import EVALUATING, smaller
 
 Remedy = tuple[str, dict[str, Any]]
 """What helps, in words, and the settings to change by path."""
@@ -27,6 +28,7 @@ DROPOUT = 0.2
 DECAY = 0.1
 WARMUP = 0.1
 LARGEST_SHARE = 0.3
+CHECKPOINTING = "training.activation_checkpointing"
 
 
 def diagnose(course: Course, recipe: Recipe) -> tuple[Diagnosis, ...]:
@@ -66,6 +68,29 @@ def usual_rate(recipe: Recipe) -> float:
     """Return the learning rate that a recipe of this task, strategy and backbone has where it names none."""
     raw = recipe.model_dump(mode="json", include={"task", "data", "backbone", "strategy"})
     return recipes.parse(raw).training.learning_rate
+
+
+def _against_shortage(step: int, course: Course, recipe: Recipe) -> Remedy:
+    if EVALUATING in course.shortage:
+        return "a shorter training.max_length: an evaluation takes as many rows at once whatever the batch is", {}
+    if changes := smaller(recipe):
+        return f"{_words_of(recipe, changes)}: the same updates{_but(recipe)}", changes
+    if not recipe.training.activation_checkpointing:
+        return "computing layers twice, to hold less in memory: the batch is 1", {CHECKPOINTING: True}
+    return "a shorter training.max_length, or a strategy by which less learns: the batch is 1", {}
+
+
+def _words_of(recipe: Recipe, changes: Mapping[str, int]) -> str:
+    before = recipe.training
+    batch, batches = changes["training.batch_size"], changes["training.accumulation"]
+    return f"batch {before.batch_size} → {batch}, added up {before.accumulation} → {batches} times"
+
+
+def _but(recipe: Recipe) -> str:
+    """Return what smaller batches change nevertheless."""
+    if recipe.task.name == "embeddings":
+        return ", but each pair is held to fewer others"
+    return ", but rows are mixed with fewer others" if recipe.training.mixup else ""
 
 
 def _against_divergence(step: int, course: Course, recipe: Recipe) -> Remedy:
@@ -142,6 +167,7 @@ def _against_noise(step: int, course: Course, recipe: Recipe) -> Remedy:
 
 
 _REMEDIES = {
+    "memory": _against_shortage,
     "diverging": _against_divergence,
     "overfitting": _against_overfitting,
     "underfitting": _against_underfitting,

@@ -23,6 +23,9 @@ from workbench.tasks import TASKS as TASK_CLASSES
 
 PRETRAINED_RATE = 5e-5
 RANDOM_RATE = 5e-4
+MOST_BATCHES = 4096
+"""Batches that may be added up before an update."""
+
 Schedule = Literal["linear", "cosine", "constant", "inverse-sqrt", "wsd", "slanted-triangular", "range-test"]
 
 if TYPE_CHECKING:
@@ -60,7 +63,7 @@ class Backbone(Part):
 class Training(Part):
     epochs: float = Field(3.0, gt=0, le=10_000, description="Passes over the training rows")
     batch_size: int = Field(16, ge=1, le=65_536, description="Examples a forward pass")
-    accumulation: int = Field(1, ge=1, le=4096, description="Batches added up before each update")
+    accumulation: int = Field(1, ge=1, le=MOST_BATCHES, description="Batches added up before each update")
     learning_rate: float = Field(
         PRETRAINED_RATE,
         gt=0,
@@ -102,6 +105,7 @@ class Hardware(Part):
         "auto", description="Where to train; auto takes a GPU if there is one"
     )
     threads: int | None = Field(None, ge=1, le=1024, description="Processor threads; none takes the free cores")
+    retry_oom: bool = Field(False, description="Out of memory: starts again by itself, half the batch at a time")
 
 
 FIRST_WORDS = {"task": "name", "data": "train", "backbone": "name", "strategy": "name"}

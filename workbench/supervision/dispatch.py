@@ -5,6 +5,7 @@ Standard library only, so that a shepherd starts in milliseconds and needs littl
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -18,17 +19,19 @@ from store.runs import ACTIVE, BACKBONE, Run
 from workbench import handover
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
-from workbench.supervision import folders, locks, worker_side
+from workbench.supervision import folders, locks, others, worker_side
 from workbench.supervision.environment import allowed
-from workbench.supervision.slots import Slot, find_slots, fitting
+from workbench.supervision.slots import Slot, find_slots, fitting, overlap
 
 SHEPHERD = Path(__file__).with_name("shepherd.py")
+WATCHER = Path(__file__).with_name("watcher.py")
 MAX_UNBEGUN = 10
 """Attempts in a row that may end before a worker was there; after that the run fails rather than spins."""
+BEFORE_US = "busy (other): another workbench takes it just now"
 LOOK_AHEAD = 32
 """Queued runs looked at for one slot; a run is passed over only while a process of its last attempt ends."""
 
-_shepherds: list[subprocess.Popen[bytes]] = []
+_children: list[subprocess.Popen[bytes]] = []
 
 
 def dispatch_lock(home: Home) -> locks.Mutex:
@@ -36,19 +39,50 @@ def dispatch_lock(home: Home) -> locks.Mutex:
     return locks.Mutex(home.root / "dispatch.lock")
 
 
-def advance(home: Home) -> None:
-    """End runs that nobody carries out any more, and start a queued run in every free slot."""
-    _collect_shepherds()
+def advance(home: Home) -> dict[str, str]:
+    """End runs that nobody carries out any more, and start a queued run in every free slot.
+
+    Return the slots by name that a run waits for while somebody else uses their GPU, with words about it; a watcher
+    then looks again and again until none does.
+    """
+    _collect_children()
     if not home.store.exists():
-        return
+        return {}
     slots = find_slots()
+    barred = _go_on(home, slots, None)
+    if barred is None:
+        # Not under the lock: a driver may take long to answer.
+        with open_store(home.store) as store:
+            known = others.taken(home, store, slots)
+        barred = _go_on(home, slots, known) or {}
+    if barred:
+        _start_watcher(home)
+    return barred
+
+
+def _go_on(home: Home, slots: Sequence[Slot], taken: dict[str, str] | None) -> dict[str, str] | None:
+    """Do one pass with the GPU slots that others have `taken`; None where a run waits for a GPU and they are unknown.
+
+    Return those of them that a run still waits for.
+    """
+    barred: dict[str, str] = {}
     with dispatch_lock(home), open_store(home.store) as store:
         folders.settle(home, store)
         reap(home, store)
         hand_over(home, store)
-        for slot in slots:
-            if not is_busy(home, slot):
-                start_next(home, store, slot, fitting(slot, slots))
+        unknown = False
+        for slot in (slot for slot in slots if not is_busy(home, slot)):
+            wishes = fitting(slot, slots)
+            if slot.on_gpu and not runs.waiting(store, wishes, 1):
+                continue
+            if slot.on_gpu and taken is None:
+                unknown = True
+            elif slot.on_gpu and taken and slot.name in taken:
+                barred[slot.name] = taken[slot.name]
+            elif not start_next(home, store, slot, wishes):
+                barred[slot.name] = BEFORE_US
+        waits = bool(barred) and bool(runs.waiting(store, ("auto", "gpu"), 1))
+    return None if unknown else barred if waits else {}
 
 
 def reap(home: Home, store: Store) -> None:
@@ -94,44 +128,66 @@ def hand_over(home: Home, store: Store) -> None:
                 events.append(connection, run.id, [(time.time(), run.step, "backbone", "info", text, None)])
 
 
-def start_next(home: Home, store: Store, slot: Slot, wishes: Sequence[str]) -> None:
-    """Start the first queued run that may use this free slot; call it under the dispatch lock."""
-    for run in runs.waiting(store, wishes, LOOK_AHEAD):
-        folder = home.run_folder(run.uid)
-        if not folder.is_dir():
-            conclude(store, run, "failed", "data", f"its folder is gone: {folder}", since=("queued",))
-            continue
-        claim = None if locks.alive(folder) else locks.take_claim(folder)
-        if claim is None:
-            continue
-        try:
-            # A store put back from a copy may know fewer attempts than the folder does.
-            attempt = max([run.attempt, *worker_side.started_attempts(folder)]) + 1
-            occupy(home, slot, run.uid)
-            if runs.start(store, run.id, attempt, slot.name):
-                _start_shepherd(home, store, run, attempt, slot, claim)
-                return
-        finally:
-            os.close(claim)
+def start_next(home: Home, store: Store, slot: Slot, wishes: Sequence[str]) -> bool:
+    """Start the first queued run that may use this free slot; call it under the dispatch lock.
+
+    Return False where another user's workbench is just taking its GPU.
+    """
+    found = runs.waiting(store, wishes, LOOK_AHEAD)
+    held = others.hold(slot) if found else []
+    if held is None:
+        return False
+    try:
+        for run in found:
+            folder = home.run_folder(run.uid)
+            if not folder.is_dir():
+                conclude(store, run, "failed", "data", f"its folder is gone: {folder}", since=("queued",))
+            elif _start(home, store, run, slot, held):
+                break
+    finally:
+        others.release(held)
+    return True
+
+
+def _start(home: Home, store: Store, run: Run, slot: Slot, held: Sequence[int]) -> bool:
+    """Start a queued run, unless a process of it is still ending; `held` are locks of the slot's GPUs."""
+    folder = home.run_folder(run.uid)
+    claim = None if locks.alive(folder) else locks.take_claim(folder)
+    if claim is None:
+        return False
+    try:
+        # A store put back from a copy may know fewer attempts than the folder does.
+        attempt = max([run.attempt, *worker_side.started_attempts(folder)]) + 1
+        occupy(home, slot, run.uid)
+        if runs.start(store, run.id, attempt, slot.name):
+            _start_shepherd(home, store, run, attempt, slot, (claim, *held))
+            return True
+        return False
+    finally:
+        os.close(claim)
 
 
 def is_busy(home: Home, slot: Slot) -> bool:
-    """Return whether a process of the run that had this slot last is still alive, whatever its row says."""
-    try:
-        uid = _lease(home, slot).read_text(encoding="ascii")
-        return locks.alive(home.run_folder(uid))
-    except (FileNotFoundError, ValueError):
-        return False
+    """Return whether a run lives that had this slot last, or one that shares a GPU with it, whatever its row says."""
+    return occupant(home, slot) is not None
+
+
+def occupant(home: Home, slot: Slot) -> str | None:
+    """Return the uid of the run of which a process keeps this slot, or None where it is free."""
+    leases = ((name, uid) for name, uid in _leases(home) if uid.isalnum() and overlap(slot.name, name))
+    return next((uid for _, uid in leases if locks.alive(home.run_folder(uid))), None)
 
 
 def occupy(home: Home, slot: Slot, uid: str) -> None:
-    """Write down which run has the slot, before any process of it can use the device."""
+    """Write down which run has the slot, and has no other any more, before any process of it can use the device."""
     home.slots.mkdir(mode=0o700, exist_ok=True)
-    lease = _lease(home, slot)
-    draft = lease.with_name(f".{lease.name}")
+    for name, former in _leases(home):
+        if former == uid and name != slot.name:
+            (home.slots / name).unlink()
+    draft = home.slots / f".{slot.name}"
     draft.touch(mode=0o600)
     draft.write_text(uid, encoding="ascii")
-    draft.rename(lease)
+    draft.rename(home.slots / slot.name)
 
 
 def conclude(
@@ -164,25 +220,12 @@ def _put_back(store: Store, run: Run, last_begun: int) -> None:
         runs.move(store, run.id, "queued", since=("starting",), attempt=run.attempt, slot=None)
 
 
-def _start_shepherd(home: Home, store: Store, run: Run, attempt: int, slot: Slot, claim: int) -> None:
-    log = home.run_folder(run.uid) / "log.txt"
-    values = (home.root.resolve(), run.id, run.uid, attempt, claim, slot.name, slot.device, sys.executable)
+def _start_shepherd(home: Home, store: Store, run: Run, attempt: int, slot: Slot, held: Sequence[int]) -> None:
+    """Start the shepherd of an attempt; `held` are the claim and the locks of GPUs, which it keeps to its end."""
+    given = ",".join(map(str, held))
+    values = (home.root.resolve(), run.id, run.uid, attempt, given, slot.name, slot.device, sys.executable)
     try:
-        output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            shepherd = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(SHEPHERD), *map(str, values)],
-                env=allowed(os.environ),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                close_fds=True,
-                pass_fds=(claim,),
-                start_new_session=True,
-                cwd="/",
-            )
-        finally:
-            os.close(output)
+        _start_child(SHEPHERD, values, home.run_folder(run.uid) / "log.txt", held)
     except OSError as error:
         runs.move(store, run.id, "queued", since=("starting",), attempt=attempt, slot=None)
         raise WorkbenchError(
@@ -190,16 +233,52 @@ def _start_shepherd(home: Home, store: Store, run: Run, attempt: int, slot: Slot
             where=f"#{run.id} {run.name}",
             hint="It stays queued. Free memory, processes or disk space, and it starts by itself.",
         ) from error
-    _shepherds.append(shepherd)
 
 
-def _lease(home: Home, slot: Slot) -> Path:
-    return home.slots / slot.name.replace("/", "_")
+def _start_watcher(home: Home) -> None:
+    """Start the process that looks again until no GPU is waited for that others use, unless there is one."""
+    claim = locks.take_watch(home.root)
+    if claim is None:
+        return
+    try:
+        home.logs.mkdir(mode=0o700, exist_ok=True)
+        _start_child(WATCHER, (home.root.resolve(), claim), home.logs / "watcher.txt", (claim,))
+    finally:
+        os.close(claim)
 
 
-def _collect_shepherds() -> None:
-    # Polling lets the kernel forget the shepherds that this process started and that have ended.
-    _shepherds[:] = [shepherd for shepherd in _shepherds if shepherd.poll() is None]
+def _start_child(script: Path, values: Sequence[object], log: Path, held: Sequence[int]) -> None:
+    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        child = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(script), *map(str, values)],
+            env=allowed(os.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            close_fds=True,
+            pass_fds=tuple(held),
+            start_new_session=True,
+            cwd="/",
+        )
+    finally:
+        os.close(output)
+    _children.append(child)
+
+
+def _leases(home: Home) -> list[tuple[str, str]]:
+    """Return the slots that were ever taken and the run that had each last."""
+    found = []
+    for path in home.slots.iterdir() if home.slots.is_dir() else ():
+        if not path.name.startswith("."):
+            with contextlib.suppress(FileNotFoundError, ValueError):
+                found.append((path.name, path.read_text(encoding="ascii")))
+    return found
+
+
+def _collect_children() -> None:
+    # Polling lets the kernel forget the processes that this one started and that have ended.
+    _children[:] = [child for child in _children if child.poll() is None]
 
 
 def _at(run: Run) -> str:

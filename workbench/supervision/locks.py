@@ -54,6 +54,17 @@ def take_claim(folder: Path, patience: float = 0.05) -> int | None:
             time.sleep(0.001)
 
 
+def take_watch(root: Path) -> int | None:
+    """Take the lock of the one process that watches the queue of a home; None where another has it."""
+    descriptor = _open(root / "watch.lock")
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return descriptor
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+
+
 def is_claim(folder: Path, descriptor: int) -> bool:
     """Return whether `descriptor` is the open claim of this run."""
     try:

@@ -1,4 +1,4 @@
-"""What a person asks of the queue: submit, stop, pause, resume, delete. `advance` makes it go on."""
+"""What a person asks of the queue: submit, move, stop, pause, resume, retry, delete. `advance` makes it go on."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from store import commands, points, runs
+from store import commands, events, points, runs
 from store.connection import Store, StoreError, is_current, open_store, prepare_apart
 from store.runs import ACTIVE, BACKBONE, OPEN, PAUSE, Run
-from workbench import handover, parents, pipelines
+from workbench import handover, parents, pipelines, shortage
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
 from workbench.supervision import folders, locks
@@ -24,7 +24,10 @@ from workbench.supervision.slots import find_slots
 if TYPE_CHECKING:
     from workbench.recipe import Recipe
 
-__all__ = ["Asked", "advance", "ask", "delete", "pause", "repeat", "resume", "stop", "submit", "submit_group"]
+__all__ = [
+    *("Asked", "advance", "ask", "delete", "pause", "reorder", "repeat", "resume", "retry", "start_changed", "stop"),
+    *("submit", "submit_group"),
+]
 
 RESUMABLE = ("paused", "stopped", "failed", "crashed", "lost")
 STATES = {"stop": "stopped", "pause": "paused"}
@@ -208,12 +211,64 @@ def resume(home: Home, run: Run) -> Run:
                 hint="Start its recipe again as a new run.",
             )
         points.unpack(store, now.id)
-        waits = handover.lacks_backbone(home, store, now)
-        cleared = {"reason": BACKBONE if waits else None, "error": None, "exit_code": None, "ended": None, "slot": None}
+        reason = BACKBONE if handover.lacks_backbone(home, store, now) else None
+        cleared = {"reason": reason, "error": None, "exit_code": None, "ended": None, "slot": None, "priority": 0}
         if not runs.move(store, now.id, "queued", since=RESUMABLE, attempt=now.attempt, **cleared):
             raise WorkbenchError("somebody else changed it just now", where=_called(now), hint="Look at it again.")
     advance(home)
     return _reread(home, run.id)
+
+
+def retry(home: Home, run: Run) -> Run:
+    """Queue the recipe of a run that ran out of memory again, in smaller batches that make the same updates.
+
+    Raise a WorkbenchError where it ended otherwise, or smaller batches are no help.
+    """
+    from workbench import recipe as recipes
+    from workbench.insight.remedies import remedied
+
+    if not shortage.ran_short(run):
+        raise WorkbenchError(f"it did not run out of memory: it is {run.state}", _called(run), _next_step(run))
+    recipe = recipes.loads(run.recipe)
+    changes = shortage.smaller(recipe)
+    if not changes or shortage.EVALUATING in (run.error or ""):
+        what = "its batch is 1 already" if not changes else "an evaluation takes as many rows whatever the batch is"
+        hint = f"Shorten training.max_length, or hold less: workbench show {run.id} says how"
+        raise WorkbenchError(f"smaller batches do not help: {what}", _called(run), hint)
+    return start_changed(home, run, remedied(recipe, changes), grp=run.grp)
+
+
+def start_changed(home: Home, run: Run, recipe: Recipe, *, grp: str | None = None) -> Run:
+    """Queue a run that follows from another and is changed against what ailed it; both say so among their events."""
+    from workbench import recipe as recipes
+
+    started = submit(home, recipe, parent_id=run.id, grp=grp)
+    changes = recipes.loads(run.recipe).diff(recipe).items()
+    listed = ", ".join(f"{path} {old} → {new}" for path, (old, new) in changes)
+    with _open(home) as store, store.write() as connection:
+        for each, words in (
+            (run, f"run {_called(started)} starts it again with {listed}"),
+            (started, f"starts run {_called(run)} again with {listed}"),
+        ):
+            events.append(connection, each.id, [(time.time(), each.step, "retry", "info", words, None)])
+    return started
+
+
+def reorder(home: Home, run: Run, where: str) -> int:
+    """Move a queued run in the queue: `first`, `last`, one place `up` or `down`; return its place, 1 starts next."""
+    with dispatch_lock(home), _open(home) as store:
+        order = [each.id for each in runs.queued(store)]
+        if run.id not in order:
+            now = _fresh(store, run.id)
+            raise WorkbenchError(
+                f"it has no place in the queue: it is {now.state}", where=_called(now), hint="See it: workbench queue"
+            )
+        before, last = order.index(run.id), len(order) - 1
+        place = {"first": 0, "last": last, "up": max(0, before - 1), "down": min(last, before + 1)}[where]
+        order.insert(place, order.pop(before))
+        runs.put_in_order(store, order)
+    advance(home)
+    return place + 1
 
 
 def delete(home: Home, run: Run) -> None:

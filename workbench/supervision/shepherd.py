@@ -12,37 +12,47 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from store import runs
+from store import events, runs
 from store.connection import open_store
 from store.runs import ENDED, Run
 from workbench.paths import Home
 from workbench.redaction import redact
+from workbench.shortage import ran_short
 from workbench.supervision.dispatch import advance, conclude
-from workbench.supervision.environment import for_slot
+from workbench.supervision.environment import allowed, for_slot
 
 WORKER = "workbench.training.worker"
 LOG_TAIL = 65_536
+RETRY_SECONDS = 300.0
 ERROR_LENGTH = 500
 
 
 @dataclass(frozen=True)
 class Charge:
-    """The attempt a shepherd looks after. `claim` is an inherited descriptor; `python` the worker's interpreter."""
+    """The attempt a shepherd looks after; `python` is the worker's interpreter.
+
+    `held` are inherited descriptors: the claim, and the locks that keep other users from the slot's GPUs.
+    """
 
     home: Home
     run_id: int
     uid: str
     attempt: int
-    claim: int
+    held: tuple[int, ...]
     slot: str
     device: str
     python: str
+
+    @property
+    def claim(self) -> int:
+        return self.held[0]
 
     @property
     def folder(self) -> Path:
@@ -63,9 +73,11 @@ def look_after(charge: Charge) -> None:
     try:
         ending = carry_out(charge)
         record(charge, ending)
+        retry(charge)
     finally:
         # The claim also keeps the slot: it goes last, and before the queue is looked at.
-        os.close(charge.claim)
+        for descriptor in reversed(charge.held):
+            os.close(descriptor)
         advance(charge.home)
 
 
@@ -103,6 +115,40 @@ def record(charge: Charge, ending: Ending) -> None:
             if ended and ended.state in ENDED:
                 since = (ended.state,)
                 runs.move(store, run.id, ended.state, since=since, attempt=run.attempt, exit_code=ending.code)
+
+
+def retry(charge: Charge) -> None:
+    """Let a run that ran out of memory start again in smaller batches, where its recipe asks for that."""
+    with open_store(charge.home.store) as store:
+        run = runs.get(store, charge.run_id)
+        wished = runs.config(store, [charge.run_id]).get("hardware.retry_oom", {}).get(charge.run_id) == "true"
+        if run is None or run.attempt != charge.attempt or not wished or not ran_short(run):
+            return
+        # In a process of its own: recipes are read with packages that a shepherd does without.
+        arguments = [charge.python, "-m", "workbench", "--home", str(charge.home.root), "retry", str(run.id)]
+        try:
+            child = subprocess.run(
+                arguments,
+                env=allowed(os.environ),
+                stdin=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                timeout=RETRY_SECONDS,
+                check=False,
+            )
+            words = child.stderr.decode("utf-8", "replace").strip() if child.returncode else ""
+        except (OSError, subprocess.TimeoutExpired) as error:
+            words = str(error)
+        if words:
+            with store.write() as connection:
+                row = (
+                    time.time(),
+                    run.step,
+                    "retry",
+                    "warning",
+                    f"not started again: {redact(words)}"[:ERROR_LENGTH],
+                    None,
+                )
+                events.append(connection, run.id, [row])
 
 
 def judge(ending: Ending, run: Run) -> tuple[str, str, str]:
@@ -158,9 +204,10 @@ def _signal_name(number: int) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    root, run_id, uid, attempt, claim, slot, device, python = arguments
+    root, run_id, uid, attempt, held, slot, device, python = arguments
     become_shepherd()
-    look_after(Charge(Home(Path(root)), int(run_id), uid, int(attempt), int(claim), slot, device, python))
+    descriptors = tuple(map(int, held.split(",")))
+    look_after(Charge(Home(Path(root)), int(run_id), uid, int(attempt), descriptors, slot, device, python))
 
 
 if __name__ == "__main__":

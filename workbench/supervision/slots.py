@@ -1,23 +1,12 @@
-"""Slots: the places a run may occupy, one for each GPU that is visible here, or the processor.
-
-Run as a script it prints the GPUs, one `index uuid` a line; that is a process of its own because a broken driver
-may hang or crash whoever asks it.
-"""
+"""Slots: the places a run may occupy, one for each GPU that is visible here or for several, or the processor."""
 
 from __future__ import annotations
 
-import ctypes
 import os
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
-NVML = "libnvidia-ml.so.1"
-NVML_SECONDS = 30.0
-"""Without persistence mode the driver wakes its GPUs one by one, some seconds each."""
+from workbench.supervision.driver import Gpu, find_gpus
 
 
 @dataclass(frozen=True)
@@ -31,21 +20,18 @@ class Slot:
     def on_gpu(self) -> bool:
         return self.device != ""
 
-
-@dataclass(frozen=True)
-class Gpu:
-    """`index` in the driver's order (that of the PCI bus), `uuid` as CUDA_VISIBLE_DEVICES takes it."""
-
-    index: int
-    uuid: str
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The GPUs of the slot: uuids, or indices where the driver names none."""
+        return tuple(self.device.split(",")) if self.device else ()
 
 
 def find_slots(environment: Mapping[str, str] | None = None) -> list[Slot]:
-    """Return the slots here: those of WORKBENCH_SLOTS (`cpu,cpu`, `gpu:0,cpu`), else a GPU each and one `cpu`."""
+    """Return the slots here: those of WORKBENCH_SLOTS (`cpu,cpu`, `gpu:0+1,cpu`), else a GPU each and one `cpu`."""
     env = os.environ if environment is None else environment
     named = env.get("WORKBENCH_SLOTS", "").strip()
     if named:
-        return parse(named)
+        return [_pinned(slot) for slot in parse(named)]
     gpus = visible(find_gpus(), env.get("CUDA_VISIBLE_DEVICES"))
     return [*gpus, Slot("cpu", "")]
 
@@ -58,7 +44,10 @@ def fitting(slot: Slot, slots: Iterable[Slot]) -> tuple[str, ...]:
 
 
 def parse(text: str) -> list[Slot]:
-    """Return the slots of a list such as `cpu,cpu` (cpu:0 and cpu:1) or `gpu:1,cpu`; a kind alone is numbered."""
+    """Return the slots of a list such as `cpu,cpu` (cpu:0 and cpu:1) or `gpu:1,cpu`; a kind alone is numbered.
+
+    `gpu:0+1` is one slot of two GPUs.
+    """
     words = [word.strip() for word in text.split(",") if word.strip()]
     slots: list[Slot] = []
     counted = {"cpu": 0, "gpu": 0}
@@ -66,11 +55,19 @@ def parse(text: str) -> list[Slot]:
         kind, _, given = word.partition(":")
         if kind not in counted:
             continue
-        number = given or str(counted[kind])
+        numbers = list(dict.fromkeys(filter(None, given.split("+")))) or [str(counted[kind])]
         counted[kind] += 1
-        name = "cpu" if word == "cpu" and words.count("cpu") == 1 else f"{kind}:{number}"
-        slots.append(Slot(name, number if kind == "gpu" else ""))
+        name = "cpu" if word == "cpu" and words.count("cpu") == 1 else f"{kind}:{'+'.join(numbers).replace('/', '_')}"
+        slots.append(Slot(name, ",".join(numbers) if kind == "gpu" else ""))
     return slots
+
+
+def overlap(name: str, other: str) -> bool:
+    """Return whether two slots, by their names, are the same or share a GPU."""
+    kind, _, numbers = name.partition(":")
+    other_kind, _, other_numbers = other.partition(":")
+    shared = set(numbers.split("+")) & set(other_numbers.split("+"))
+    return name == other or (kind == other_kind == "gpu" and bool(shared))
 
 
 def visible(gpus: Sequence[Gpu], chosen: str | None) -> list[Slot]:
@@ -84,7 +81,7 @@ def visible(gpus: Sequence[Gpu], chosen: str | None) -> list[Slot]:
     slots: list[Slot] = []
     for entry in (part.strip() for part in chosen.split(",")):
         if entry.startswith("MIG-"):
-            slots.append(Slot(f"gpu:{entry}", entry))
+            slots.append(Slot(f"gpu:{entry.replace('/', '_')}", entry))
             continue
         found = [gpu for gpu in gpus if _names(entry, gpu)]
         if len(found) != 1:
@@ -93,51 +90,15 @@ def visible(gpus: Sequence[Gpu], chosen: str | None) -> list[Slot]:
     return slots
 
 
-@lru_cache(maxsize=1)
-def find_gpus() -> tuple[Gpu, ...]:
-    """Return the NVIDIA GPUs of this box, asked once; none where there is no driver or it does not answer in time."""
-    if not Path("/dev/nvidiactl").exists():
-        return ()
-    try:
-        answer = subprocess.run(
-            [sys.executable, "-I", "-S", __file__],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=NVML_SECONDS,
-            cwd="/",
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ()
-    pairs = [line.split() for line in answer.stdout.decode("ascii", "replace").splitlines()]
-    return tuple(Gpu(int(index), uuid) for index, uuid in pairs)
-
-
 def _slot(gpu: Gpu) -> Slot:
     return Slot(f"gpu:{gpu.index}", gpu.uuid)
 
 
+def _pinned(slot: Slot) -> Slot:
+    """Return a slot with uuids in the place of indices: CUDA may count in another order than the driver."""
+    uuids = {str(gpu.index): gpu.uuid for gpu in find_gpus()} if slot.on_gpu else {}
+    return Slot(slot.name, ",".join(uuids.get(device, device) for device in slot.devices))
+
+
 def _names(entry: str, gpu: Gpu) -> bool:
     return entry == str(gpu.index) or (entry.startswith("GPU-") and gpu.uuid.startswith(entry))
-
-
-def _ask_driver() -> list[Gpu]:
-    nvml = ctypes.CDLL(NVML)
-    count = ctypes.c_uint()
-    if nvml.nvmlInit_v2() != 0 or nvml.nvmlDeviceGetCount_v2(ctypes.byref(count)) != 0:
-        return []
-    gpus: list[Gpu] = []
-    for index in range(count.value):
-        handle, uuid = ctypes.c_void_p(), ctypes.create_string_buffer(96)
-        if (
-            nvml.nvmlDeviceGetHandleByIndex_v2(ctypes.c_uint(index), ctypes.byref(handle)) == 0
-            and nvml.nvmlDeviceGetUUID(handle, uuid, ctypes.c_uint(len(uuid))) == 0
-        ):
-            gpus.append(Gpu(index, uuid.value.decode("ascii")))
-    return gpus
-
-
-if __name__ == "__main__":
-    for gpu in _ask_driver():
-        print(gpu.index, gpu.uuid)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.data.batching import plan_batches, plan_rows, plan_windows, seen_rows
+from workbench.data.batching import plan_rows, plan_windows, seen_rows
 from workbench.data.features import Feature
 from workbench.data.prepare import Prepared, digest, length_of, prepare
 from workbench.errors import WorkbenchError
@@ -120,8 +120,8 @@ class Job:
         rows = self._rows(epoch)
         lengths = [self.train[row % count].length for row in rows]
         by_length = training.batches == "by length"
-        batches = plan_batches(lengths, training.batch_size, self.recipe.seed, epoch, by_length)
-        return plan_windows([[rows[place] for place in batch] for batch in batches], training.accumulation)
+        windows = plan_windows(lengths, training.batch_size, training.accumulation, self.recipe.seed, epoch, by_length)
+        return [[[rows[place] for place in batch] for batch in window] for window in windows]
 
     def varied(self, rows: Sequence[int], epoch: int) -> list[tuple[Feature, int]]:
         """Return rows as an epoch sees them, each with its number in training: a function of seed, epoch and row."""

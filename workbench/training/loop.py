@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from workbench.data.doctor import doubts
 from workbench.goals import goal_of, metric_key
 from workbench.recipe import Recipe
+from workbench.shortage import EVALUATING
 from workbench.telemetry import describe_device
 from workbench.text import count
 from workbench.training import checkpoints, lesson, readings
@@ -65,9 +66,9 @@ def train(recipe: Recipe, folder: Path, cache: Path, control: Control) -> Iterat
     progress = kept or Progress()
     yield _started(job, progress)
     if job.strategy.taught:
-        yield from lesson.learn(job, control.stop.is_set)
+        yield from lesson.learn(job, control.ends)
     if job.strategy.reads_once:
-        yield from readings.read(job, control.stop.is_set)
+        yield from readings.read(job, control.ends)
     yield from _resumed(job, progress, broken)
     if progress.step == 0 and job.data.task.card.able_untrained and not recipe.starts_random:
         yield from evaluate(job, progress)
@@ -126,6 +127,7 @@ def update(job: Job, window: list[list[int]], progress: Progress) -> Update:
     for rows in batches:
         if mine := share_of(rows, accelerator):
             loss = batch_loss(job, [feature for feature, _ in mine], [number for _, number in mine]) / items
+            loss = loss * math.nan if failpoint("update.forward") else loss
             accelerator.backward(loss)
             total += loss.detach()
     add_up(accelerator, job.model.parameters(), total)
@@ -135,6 +137,7 @@ def update(job: Job, window: list[list[int]], progress: Progress) -> Update:
     set_rate(job.optimiser, rate)
     # The fused optimiser leaves everything as it is where this is 1: no wait for the device to find out.
     job.optimiser.found_inf = (~torch.isfinite(norm)).float()  # type: ignore[attr-defined]
+    failpoint("update.step")
     job.optimiser.step()
     job.optimiser.zero_grad(set_to_none=True)
     job.average.update(progress.step)
@@ -220,11 +223,16 @@ def evaluate(job: Job, progress: Progress, *, counts: bool = True) -> Iterator[E
     rows = len(job.data.validation)
     if rows >= MANY:
         yield Noted(progress.step, "eval", f"evaluating {count(rows)} rows")
-    with job.average.published(), job.strategy.published(job.model):
-        yield from _evaluate(job, progress, counts)
+    try:
+        with job.average.published(), job.strategy.published(job.model):
+            yield from _evaluate(job, progress, counts)
+    except Exception as problem:
+        problem.add_note(EVALUATING)
+        raise
 
 
 def _evaluate(job: Job, progress: Progress, counts: bool) -> Iterator[Event]:
+    failpoint("evaluate.begin")
     answers, found = job.evaluate()
     metrics = found[""]
     failpoint("evaluate.done")

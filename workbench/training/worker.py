@@ -14,6 +14,7 @@ from workbench import recipe
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
 from workbench.redaction import redact
+from workbench.shortage import REASONS, words_of
 from workbench.supervision.worker_side import enter
 from workbench.training.control import Control
 from workbench.training.events import Noted, Started
@@ -22,6 +23,9 @@ from workbench.training.reporter import Reporter
 
 NO_SPACE = (27, 28)
 """EFBIG and ENOSPC."""
+
+GPU_MEMORY = ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+"""What is said where GPU memory runs out outside of torch's own allocator."""
 
 
 def main(arguments: list[str]) -> None:
@@ -44,7 +48,9 @@ def carry_out(folder: Path, attempt: int) -> int:
         error = None
     except BaseException as problem:
         traceback.print_exc()
-        state, reason, error = "failed", reason_of(problem), redact(str(problem).strip()) or type(problem).__name__
+        state, reason = "failed", reason_of(problem)
+        words = words_of(reason, problem) if reason in REASONS else str(problem).strip()
+        error = redact(words) or type(problem).__name__
     reporter.close(state, reason, error)
     return 1 if state == "failed" else 0
 
@@ -56,7 +62,7 @@ def reason_of(problem: BaseException) -> str:
     words = str(problem)
     if isinstance(problem, NotFinite):
         return "nan"
-    if isinstance(problem, torch.OutOfMemoryError):
+    if isinstance(problem, torch.OutOfMemoryError) or any(each in words for each in GPU_MEMORY):
         return "gpu_oom"
     if isinstance(problem, MemoryError) or "can't allocate memory" in words:
         return "host_oom"

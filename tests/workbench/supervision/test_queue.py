@@ -142,6 +142,52 @@ def test_one_slot_carries_out_one_run_at_a_time_in_order(home: Home) -> None:
     assert not (home.root / "VIOLATION").exists()
 
 
+@pytest.mark.parametrize(
+    ("moves", "names"),
+    [
+        ([("c", "first")], "cabd"),
+        ([("a", "last")], "bcda"),
+        ([("d", "up"), ("d", "up")], "adbc"),
+        ([("b", "down"), ("a", "up"), ("d", "down")], "acbd"),
+        ([("d", "first"), ("c", "first"), ("d", "down")], "cadb"),
+    ],
+)
+def test_the_order_can_be_changed_and_is_the_one_in_which_runs_start(
+    home: Home, monkeypatch: pytest.MonkeyPatch, moves: list[tuple[str, str]], names: str
+) -> None:
+    monkeypatch.setenv("WORKBENCH_SLOTS", "none")
+    given = {name: queue.submit(home, recipe(f"quick-{name}")) for name in "abcd"}
+    places = [queue.reorder(home, given[name], where) for name, where in moves]
+    assert places[-1] == names.index(moves[-1][0]) + 1
+    last = queue.submit(home, recipe("quick-e"))
+    monkeypatch.setenv("WORKBENCH_SLOTS", "cpu")
+    queue.advance(home)
+    until_state(home, last, "finished")
+    ended = [until_state(home, run, "finished") for run in (*given.values(), last)]
+    assert "".join(run.name[-1] for run in sorted(ended, key=lambda run: run.started or 0.0)) == f"{names}e"
+
+
+def test_only_a_queued_run_is_moved(home: Home) -> None:
+    run = until_state(home, queue.submit(home, recipe("quick")), "finished")
+    with pytest.raises(WorkbenchError, match="no place in the queue: it is finished"):
+        queue.reorder(home, run, "first")
+
+
+def test_a_resumed_run_waits_in_its_own_turn(home: Home, nothing_starts: None) -> None:
+    first, second, third = (queue.submit(home, recipe("quick")) for _ in range(3))
+    queue.reorder(home, third, "first")
+    change(home, third, state="stopped")
+    queue.resume(home, third)
+    with open_store(home.store) as store:
+        assert [run.id for run in runs.queued(store)] == [first.id, second.id, third.id]
+
+
+def test_a_run_that_fails_does_not_stop_the_queue(home: Home) -> None:
+    submitted = [queue.submit(home, recipe(name)) for name in ("exit", "silent", "exit", "quick")]
+    ended = [until_state(home, run, *runs.ENDED).state for run in submitted]
+    assert ended == ["failed", "crashed", "failed", "finished"]
+
+
 def test_a_queued_run_is_stopped_at_once(home: Home, nothing_starts: None) -> None:
     run = queue.submit(home, recipe("quick"))
     assert "taken from the queue" in queue.stop(home, run).words

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from tests.workbench.supervision.support import recipe
+from store import runs
+from store.connection import open_store
+from tests.workbench.supervision.support import recipe, until, until_state
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
-from workbench.supervision import environment, queue, slots
-from workbench.supervision.slots import Gpu, Slot
+from workbench.supervision import driver, environment, locks, queue, slots
+from workbench.supervision.driver import Gpu
+from workbench.supervision.slots import Slot
 
 GPUS = (Gpu(0, "GPU-aa11"), Gpu(1, "GPU-bb22"), Gpu(2, "GPU-bb33"))
 
@@ -26,6 +30,7 @@ GPUS = (Gpu(0, "GPU-aa11"), Gpu(1, "GPU-bb22"), Gpu(2, "GPU-bb33"))
         ("", []),
         ("-1", []),
         ("MIG-77aa", ["gpu:MIG-77aa"]),
+        ("MIG-GPU-bb22/7/0", ["gpu:MIG-GPU-bb22_7_0"]),
     ],
 )
 def test_the_gpus_left_visible_are_slots(chosen: str | None, names: list[str]) -> None:
@@ -44,11 +49,71 @@ def test_a_gpu_is_handed_over_by_its_uuid() -> None:
         ("gpu:3, cpu", [Slot("gpu:3", "3"), Slot("cpu", "")]),
         ("gpu,gpu", [Slot("gpu:0", "0"), Slot("gpu:1", "1")]),
         ("tpu", []),
+        ("gpu:0+1,gpu:2,cpu", [Slot("gpu:0+1", "0,1"), Slot("gpu:2", "2"), Slot("cpu", "")]),
+        ("gpu:1+1+", [Slot("gpu:1", "1")]),
+        ("gpu:../x", [Slot("gpu:.._x", "../x")]),
     ],
 )
 def test_slots_may_be_named(text: str, expected: list[Slot]) -> None:
     assert slots.parse(text) == expected
     assert slots.find_slots({"WORKBENCH_SLOTS": text}) == expected
+
+
+def test_named_gpus_are_those_of_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slots, "find_gpus", lambda: GPUS)
+    assert slots.find_slots({"WORKBENCH_SLOTS": "gpu:2+0,gpu:9,cpu"}) == [
+        Slot("gpu:2+0", "GPU-bb33,GPU-aa11"),
+        Slot("gpu:9", "9"),
+        Slot("cpu", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "shared"),
+    [
+        ("gpu:0+1", "gpu:1", True),
+        ("gpu:0+1", "gpu:1+2", True),
+        ("gpu:0+1", "gpu:2+3", False),
+        ("gpu:1", "gpu:11", False),
+        ("cpu", "cpu", True),
+        ("cpu:0", "cpu:1", False),
+        ("cpu:0", "gpu:0", False),
+    ],
+)
+def test_slots_that_share_a_gpu_overlap(name: str, other: str, shared: bool) -> None:
+    assert slots.overlap(name, other) == slots.overlap(other, name) == shared
+
+
+def test_slots_that_overlap_are_never_both_taken(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKBENCH_SLOTS", "gpu:0+1,gpu:1,gpu:2,cpu")
+    names = [queue.submit(home, recipe("wait")).name for _ in range(4)]
+    with open_store(home.store) as store:
+        taken = {run.name: run.slot for run in runs.active(store)}
+    assert taken == {names[0]: "gpu:0+1", names[1]: "gpu:2"}
+    monkeypatch.setenv("WORKBENCH_SLOTS", "gpu:0,gpu:1,gpu:2")
+    queue.advance(home)
+    with open_store(home.store) as store:
+        assert {run.name: run.slot for run in runs.active(store)} == taken
+
+
+def test_a_worker_sees_every_gpu_of_its_slot(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKBENCH_SLOTS", "gpu:0+1")
+    run = until_state(home, queue.submit(home, recipe("environment")), "finished")
+    seen = json.loads((home.run_folder(run.uid) / "environment.json").read_text())
+    assert (seen["CUDA_VISIBLE_DEVICES"], seen["WORKBENCH_SLOT"]) == ("0,1", "gpu:0+1")
+
+
+def test_a_run_that_goes_on_elsewhere_leaves_its_former_slot_free(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = until_state(home, queue.submit(home, recipe("wait")), "running")
+    queue.stop(home, first)
+    until_state(home, first, "stopped")
+    until(lambda: not locks.alive(home.run_folder(first.uid)))
+    monkeypatch.setenv("WORKBENCH_SLOTS", "gpu:0")
+    queue.resume(home, first)
+    assert until_state(home, first, "running").slot == "gpu:0"
+    monkeypatch.setenv("WORKBENCH_SLOTS", "gpu:0,cpu")
+    second = queue.submit(home, recipe("wait", hardware={"device": "cpu"}))
+    assert (second.state, second.slot) == ("starting", "cpu")
 
 
 def test_without_a_gpu_the_processor_is_the_slot(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +131,7 @@ def test_beside_gpus_the_processor_takes_only_runs_that_ask_for_it(monkeypatch: 
 
 
 class FakeDriver:
-    """Two GPUs, of which the second is lost."""
+    """Two GPUs, of which the second is lost; two processes compute on the first."""
 
     def nvmlInit_v2(self) -> int:
         return 0
@@ -83,10 +148,14 @@ class FakeDriver:
         uuid.value = b"GPU-aa11"
         return 0
 
+    def nvmlDeviceGetComputeRunningProcesses_v2(self, handle: Any, count: Any, found: Any) -> int:
+        count._obj.value, found[0].pid, found[1].pid = 2, 41, 42
+        return 0
+
 
 def test_a_lost_gpu_is_no_slot(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slots.ctypes, "CDLL", lambda name: FakeDriver())
-    assert slots._ask_driver() == [Gpu(0, "GPU-aa11")]
+    monkeypatch.setattr(driver.ctypes, "CDLL", lambda name: FakeDriver())
+    assert driver._ask_library() == [Gpu(0, "GPU-aa11", (41, 42))]
 
 
 def test_a_run_that_needs_a_gpu_is_refused_where_none_is(home: Home) -> None:
