@@ -12,6 +12,7 @@ from store.connection import StoreError
 from workbench import __version__
 from workbench.errors import WorkbenchError
 from workbench.paths import find_home
+from workbench.redaction import redact
 from workbench.text import plain
 
 COMMANDS = {
@@ -55,7 +56,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except (WorkbenchError, StoreError) as error:
-            click.echo("error: " + plain(str(error), newlines=True), err=True)
+            click.echo("error: " + plain(redact(str(error)), newlines=True), err=True)
             ctx.exit(TROUBLE)
         except sqlite3.Error as error:
             click.echo(

@@ -42,7 +42,7 @@ def carry_out(folder: Path, attempt: int) -> int:
         state, reason = _train(folder, home, reporter, control)
         error = None
     except BaseException as problem:
-        traceback.print_exc()
+        print(redact(traceback.format_exc()), file=sys.stderr)
         state, reason, error = "failed", reason_of(problem), redact(str(problem).strip()) or type(problem).__name__
     reporter.close(state, reason, error)
     return 1 if state == "failed" else 0
