@@ -54,6 +54,8 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
         options["config"] = load_config(folder)
     with told_of(folder, "its tokenizer cannot be read"):
         tokenizer: PreTrainedTokenizerBase = kind.from_pretrained(folder, trust_remote_code=False, **options)
+    # What is saved of it names no code either.
+    tokenizer.init_kwargs.pop("auto_map", None)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
