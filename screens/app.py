@@ -22,7 +22,7 @@ from screens.place import PlaceScreen
 from screens.pulse import Pulse, Sampled
 from screens.theme import THEMES, with_own_tokens
 from workbench.errors import WorkbenchError
-from workbench.paths import Home
+from workbench.paths import Home, exposures
 from workbench.text import plain
 
 Severity = Literal["information", "warning", "error"]
@@ -89,6 +89,8 @@ class WorkbenchApp(App[str]):
         """Start to read the store, now that the first screen is painted."""
         self.feed.start()
         self.pulse.start()
+        for what, remedy in exposures(self.home.root)[:1]:
+            self.say(f"{what}. {remedy}", "warning")
 
     def on_unmount(self) -> None:
         self.feed.close()

@@ -6,6 +6,7 @@ import time
 import traceback
 
 from workbench.paths import Home
+from workbench.redaction import redact
 
 
 def keep_traceback(home: Home, error: BaseException) -> str:
@@ -14,7 +15,7 @@ def keep_traceback(home: Home, error: BaseException) -> str:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with path.open("a", encoding="utf-8") as file:
-            file.writelines(traceback.format_exception(error))
+            file.write(redact("".join(traceback.format_exception(error))))
     except OSError as problem:
         return f"Its traceback could not be kept: {problem.strerror}"
     return f"Details: {path}"

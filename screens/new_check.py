@@ -43,6 +43,13 @@ class PlanPanel(Vertical):
         nearest: Nearest | None
 
     @dataclass
+    class Fetching(Message):
+        """How far something is that is fetched from the Hub."""
+
+        recipe: Recipe
+        words: str
+
+    @dataclass
     class Reported(Message):
         """What reading the data and the backbone found."""
 
@@ -101,8 +108,12 @@ class PlanPanel(Vertical):
         if not read:
             return
         outcome: Report | WorkbenchError
+
+        def tell(words: str) -> None:
+            self.post_message(self.Fetching(recipe, words))
+
         try:
-            outcome = inspect(recipe, self.home.cache, cancelled=lambda: worker.is_cancelled)
+            outcome = inspect(recipe, self.home.cache, cancelled=lambda: worker.is_cancelled, told=tell)
         except WorkbenchError as error:
             outcome = error
         except OSError as error:
@@ -116,6 +127,12 @@ class PlanPanel(Vertical):
         if event.recipe == self.plan.recipe:
             self._show(replace(self.plan, nearest=event.nearest))
 
+    @on(Fetching)
+    def take_progress(self, event: Fetching) -> None:
+        event.stop()
+        if event.recipe == self.plan.recipe and self.plan.checking:
+            self._show(replace(self.plan, fetching=event.words))
+
     @on(Reported)
     def take_report(self, event: Reported) -> None:
         event.stop()
@@ -127,7 +144,7 @@ class PlanPanel(Vertical):
         """Ask again for the nearest run, which may be new, and about what went wrong, which may be mended."""
         self._outcomes = {key: each for key, each in self._outcomes.items() if isinstance(each, Report)}
         if self.plan.error is not None and self.plan.recipe is not None:
-            self._show(replace(self.plan, error=None, checking=True))
+            self._show(replace(self.plan, error=None, checking=True, fetching=""))
             self.check()
         elif not self.plan.checking:
             self.check()

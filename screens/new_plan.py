@@ -39,6 +39,7 @@ class Plan:
     report: Report | None = None
     error: WorkbenchError | None = None
     checking: bool = False
+    fetching: str = ""
 
     @property
     def refusal(self) -> str:
@@ -68,7 +69,8 @@ def plan_lines(plan: Plan, cells: int) -> Content:
         lines += [(" ! ", "$text-warning", finding_words(finding)) for finding in plan.report.findings]
         lines += [("   ", "$foreground-muted", note) for note in plan.report.notes]
     elif plan.checking:
-        lines.append(("   ", "$foreground-muted", "reading data and backbone … ^x ends it, ^s starts all the same"))
+        done = plan.fetching or "reading data and backbone …"
+        lines.append(("   ", "$foreground-muted", f"{done} ^x ends it, ^s starts all the same"))
     if plan.nearest is not None:
         lines.append(("   ", "", difference_words(plan.nearest)))
     if plan.report is not None:

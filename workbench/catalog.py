@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from math import prod
 from pathlib import Path
 
 from store import runs
 from store.connection import StoreError, read_store
-from workbench import strategies, tasks
+from workbench import model_files, strategies, tasks
 from workbench.abilities import why_unable
 from workbench.handover import newest_model
 from workbench.paths import Home
@@ -105,19 +102,21 @@ def backbones(folders: tuple[Path, ...] = (), home: Home | None = None) -> list[
 def describe_backbone(folder: Path, name: str, title: str, where: str) -> BackboneCard:
     """Read a model folder's config and weight headers; what cannot be used says why."""
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        architecture = str(config["model_type"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return BackboneCard(name, title, "?", None, None, where, "no readable config.json with a model_type")
-    weights = sorted(folder.glob("*.safetensors"))
-    if not weights:
-        kind = "only pickled weights" if list(folder.glob("*.bin")) else "no weights"
-        return BackboneCard(name, title, architecture, None, None, where, f"{kind}: no *.safetensors file")
+        unsafe = model_files.why_unsafe(folder)
+        config = {} if unsafe else model_files.read_config(folder)
+    except ValueError as error:
+        unsafe = str(error)
+    if unsafe:
+        return BackboneCard(name, title, "?", None, None, where, unsafe)
+    architecture = config["model_type"]
     try:
-        parameters = sum(_count_parameters(file) for file in weights)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, struct.error) as error:
-        return BackboneCard(name, title, architecture, None, None, where, f"damaged weights: {error}")
-    size = sum(file.stat().st_size for file in weights)
+        if method := model_files.is_quantized(folder):
+            raise ValueError(f"its weights are quantized ({method}): take the model that they were made from")
+        weights = model_files.weight_files(folder)
+        parameters = model_files.count_parameters(weights, config)
+        size = sum(file.stat().st_size for file in weights)
+    except (OSError, ValueError) as error:
+        return BackboneCard(name, title, architecture, None, None, where, str(error))
     return BackboneCard(name, title, architecture, parameters, size, where)
 
 
@@ -170,12 +169,3 @@ def _below(folder: Path) -> Iterator[BackboneCard]:
     for path in candidates:
         if (path / "config.json").exists():
             yield describe_backbone(path, str(path), path.name, "folder")
-
-
-def _count_parameters(file: Path) -> int:
-    with file.open("rb") as stream:
-        (length,) = struct.unpack("<Q", stream.read(8))
-        if not 2 <= length <= 100_000_000:
-            raise ValueError(f"{file.name} has no safetensors header")
-        header = json.loads(stream.read(length))
-    return sum(prod(entry["shape"]) for key, entry in header.items() if key != "__metadata__")

@@ -6,7 +6,6 @@ import importlib.metadata
 import os
 import platform
 import sqlite3
-import stat
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pathlib import Path
 from store.connection import StoreError, is_current, read_store
 from workbench import telemetry
 from workbench.catalog import hub_cache
-from workbench.paths import Home
+from workbench.paths import Home, exposures
 from workbench.supervision import others
 from workbench.supervision.slots import find_slots
 from workbench.text import size
@@ -116,16 +115,11 @@ def _home(home: Home) -> Iterator[Finding]:
     if not home.root.exists():
         yield Finding("ok", "home", f"{home.root} (not there yet; the first run makes it)")
         return
-    state = home.root.stat()
-    mode = stat.S_IMODE(state.st_mode)
-    if state.st_uid != os.getuid():
-        yield Finding("bad", "home", f"{home.root} belongs to another user", "Choose your own with --home DIR.")
-    elif mode & 0o077:
-        remedy = f"Close it: chmod 700 {home.root}"
-        yield Finding("bad", "home", f"{home.root} is open to other users (mode {mode:o})", remedy)
-    elif not os.access(home.root, os.W_OK):
+    found = exposures(home.root)
+    yield from (Finding("bad", "home", what, remedy) for what, remedy in found)
+    if not os.access(home.root, os.W_OK):
         yield Finding("bad", "home", f"{home.root} cannot be written", "Choose another place with --home DIR.")
-    else:
+    elif not found:
         yield Finding("ok", "home", f"{home.root}, open to you alone")
 
 

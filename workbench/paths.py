@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,3 +76,42 @@ def find_home(explicit: str | None = None) -> Home:
     from platformdirs import user_data_path
 
     return Home(user_data_path("workbench", appauthor=False))
+
+
+def exposures(root: Path) -> list[tuple[str, str]]:
+    """Return how others on this box could reach into a home, or put another in its place, each with what mends it."""
+    found = []
+    if root.exists():
+        state = root.stat()
+        if state.st_uid != os.getuid():
+            found.append((f"{root} belongs to another user", "Choose your own with --home DIR."))
+        elif stat.S_IMODE(state.st_mode) & 0o077:
+            mode = f"{stat.S_IMODE(state.st_mode):o}"
+            found.append((f"{root} is open to other users (mode {mode})", f"Close it: chmod 700 {root}"))
+    for folder in root.resolve().parents:
+        if not folder.exists():
+            continue
+        state = folder.stat()
+        if state.st_uid not in (0, os.getuid()):
+            what = f"{folder} belongs to another user, who can put another folder in the place of {root}"
+            found.append((what, "Choose a home below your own folders with --home DIR."))
+        elif _others_write(state):
+            what = f"{folder} can be written by other users, who can put another folder in the place of {root}"
+            found.append((what, f"Close it: chmod go-w {folder}"))
+    return found
+
+
+def _others_write(state: os.stat_result) -> bool:
+    """Return whether others than its owner can rename what is in a folder."""
+    if state.st_mode & stat.S_ISVTX:
+        return False
+    return bool(state.st_mode & stat.S_IWOTH) or (bool(state.st_mode & stat.S_IWGRP) and not _is_own(state.st_gid))
+
+
+def _is_own(group: int) -> bool:
+    """Return whether a group is the one that many systems make for each user alone."""
+    try:
+        found = grp.getgrgid(group)
+        return not found.gr_mem and found.gr_name == pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return False

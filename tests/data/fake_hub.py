@@ -1,10 +1,12 @@
-"""A server that gives the files of one data set as the Hub does, so that the real client can be tested."""
+"""A server that gives the files of one data set or model as the Hub does, so that the real client can be tested."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,11 +16,19 @@ Files = dict[str, bytes]
 
 
 class FakeHub(ThreadingHTTPServer):
-    """`commits` maps revision → commit, `files` commit → the files of that commit."""
+    """`commits` maps revision → commit, `files` commit → the files of that commit; `kind` is datasets or models.
 
-    def __init__(self, name: str, commits: dict[str, str], files: dict[str, Files]) -> None:
+    `slow` is how many bytes a second of a file go out, where they are to be counted out one by one.
+    """
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(
+        self, name: str, commits: dict[str, str], files: dict[str, Files], kind: str = "datasets", slow: float = 0
+    ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.name, self.commits, self.files = name, commits, files
+        self.name, self.commits, self.files, self.kind, self.slow = name, commits, files, kind, slow
 
     @property
     def address(self) -> str:
@@ -45,20 +55,24 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = unquote(urlsplit(self.path).path)
-        resolve, api = f"/datasets/{self.server.name}/resolve/", f"/api/datasets/{self.server.name}/"
+        kind, name = self.server.kind, self.server.name
+        before, api = "/datasets/" if kind == "datasets" else "/", f"/api/{kind}/{name}"
+        resolve = f"{before}{name}/resolve/"
         if path.startswith(resolve):
             revision, _, name = path.removeprefix(resolve).partition("/")
             self._give_file(self.server.commits.get(revision, revision), name)
         elif path.startswith(api):
-            verb, _, revision = path.removeprefix(api).partition("/")
-            commit = self.server.commits.get(revision.split("/")[0], revision.split("/")[0])
+            verb, _, revision = path.removeprefix(api).lstrip("/").partition("/")
+            asked = revision.split("/")[0] or "main"
+            commit = self.server.commits.get(asked, asked)
             files = self.server.files.get(commit)
             if files is None:
                 self._answer(404, b"", {"X-Error-Code": "RevisionNotFound"})
             elif verb == "tree":
                 self._give_json([_entry(name, content) for name, content in files.items()])
             else:
-                self._give_json({"id": self.server.name, "sha": commit, "siblings": [], "tags": []})
+                siblings = [{"rfilename": name, "size": len(content)} for name, content in files.items()]
+                self._give_json({"id": self.server.name, "sha": commit, "siblings": siblings, "tags": []})
         else:
             self._answer(404, b"", {"X-Error-Code": "RepoNotFound"})
 
@@ -85,8 +99,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
+        if self.command == "HEAD":
+            return
+        slow = self.server.slow if "/resolve/" in self.path else 0
+        with contextlib.suppress(OSError):
+            for place in range(len(content)) if slow else ():
+                time.sleep(1 / slow)
+                self.wfile.write(content[place : place + 1])
+            if not slow:
+                self.wfile.write(content)
 
 
 def _entry(name: str, content: bytes) -> dict[str, object]:

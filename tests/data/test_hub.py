@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -16,6 +17,8 @@ from tests.data.fake_hub import FakeHub, serving
 from tests.data.writing import json_lines
 from workbench.data.sources import read
 from workbench.errors import WorkbenchError
+from workbench.hub import fetch_missing
+from workbench.recipe import parse
 from workbench.supervision.environment import allowed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,6 +46,7 @@ import json, sys
 from pathlib import Path
 from workbench.data.sources import read, validation_of
 from workbench.errors import WorkbenchError
+from workbench.recipe import parse
 cache = Path(sys.argv[1])
 answers = []
 for question in sys.argv[2:]:
@@ -82,15 +86,21 @@ class Box:
     def __init__(self, folder: Path) -> None:
         self.cache, self.home = folder / "cache", folder / "home"
 
-    def ask(self, endpoint: str | None, *questions: str, cache: Path | None = None) -> Answers:
-        """Return question ("SOURCE" or "SOURCE SPLIT") → what a process of its own says.
+    def fetch(self, endpoint: str, *sources: str, cache: Path | None = None) -> dict[str, str]:
+        """Have what a recipe names fetched from the Hub at `endpoint`; return source → why it could not be had."""
+        found: dict[str, str] = {}
+        surroundings = {"HF_HOME": str(self.home), "HF_ENDPOINT": endpoint}
+        with patch.dict(os.environ, surroundings), patch("workbench.hub.LOOK_UP_SECONDS", 120.0):
+            for source in sources:
+                recipe = parse({"task": "sentiment", "data": source, "backbone": "size:tiny", "strategy": "full"})
+                found |= fetch_missing(recipe, cache or self.cache)
+        return found
 
-        It has the Hub at `endpoint`, as a check has; without one it is a worker, which is offline.
-        """
-        surroundings = {**os.environ, "HF_HOME": str(self.home), "PYTHONPATH": str(ROOT)}
-        surroundings = surroundings | {"HF_ENDPOINT": endpoint} if endpoint else allowed(surroundings)
+    def ask(self, *questions: str) -> Answers:
+        """Return question ("SOURCE" or "SOURCE SPLIT") → what a process of its own says, which is offline."""
+        surroundings = allowed({**os.environ, "HF_HOME": str(self.home), "PYTHONPATH": str(ROOT)})
         done = subprocess.run(
-            [sys.executable, "-c", ASK, str(cache or self.cache), *questions],
+            [sys.executable, "-c", ASK, str(self.cache), *questions],
             env=surroundings, cwd=ROOT, capture_output=True, text=True, timeout=200,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
@@ -104,32 +114,30 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Box:
 
 
 @pytest.fixture(scope="module")
-def checked(box: Box, hub: FakeHub) -> Answers:
-    """Return what a check says, which has the Hub."""
-    return box.ask(hub.address, "hub:some/set", "hub:some/set#other", "hub:some/other", "hub:some/set#no")
+def refused(box: Box, hub: FakeHub) -> dict[str, str]:
+    """Return what a check could not fetch, and why."""
+    return box.fetch(hub.address, "hub:some/set", "hub:some/set#other", "hub:some/other", "hub:some/set#no")
 
 
 @pytest.fixture(scope="module")
-def offline(box: Box, checked: Answers) -> Answers:
+def offline(box: Box, refused: dict[str, str]) -> Answers:
     """Return what a worker says after the check."""
     pinned = (f"hub:some/set@{revision}" for revision in (NEW, "main", "v1", OLD))
     others = ("hub:some/set#other", "hub:some/set#other validation", "hub:some/other", "hub:some/set#no")
-    return box.ask(None, "hub:some/set", "hub:some/set validation", *pinned, *others)
+    return box.ask("hub:some/set", "hub:some/set validation", *pinned, *others)
 
 
-def test_the_check_fetches_and_the_worker_finds(checked: Answers, offline: Answers) -> None:
-    for answers, origin in ((checked, "the Hub"), (offline, "the cache")):
-        found = answers["hub:some/set"]
-        assert found["rows"] == {"text": WORDS, "label": [0, 1, 0, 1]}
-        assert found["notes"] == [f"split train of plain at revision 222222222222, from {origin}"]
-        assert (found["names"], found["validation"]) == ({"label": ["bad", "good"]}, "hub:some/set")
+def test_what_the_check_fetched_the_worker_finds(offline: Answers) -> None:
+    found = offline["hub:some/set"]
+    assert found["rows"] == {"text": WORDS, "label": [0, 1, 0, 1]}
+    assert found["notes"] == ["split train of plain at revision 222222222222"]
+    assert (found["names"], found["validation"]) == ({"label": ["bad", "good"]}, "hub:some/set")
     assert offline["hub:some/set validation"]["rows"]["text"] == WORDS[:2]
 
 
-def test_a_config_has_its_own_rows_and_splits(checked: Answers, offline: Answers) -> None:
-    for answers in (checked, offline):
-        found = answers["hub:some/set#other"]
-        assert (found["rows"], found["validation"]) == ({"words": ["new"]}, None)
+def test_a_config_has_its_own_rows_and_splits(offline: Answers) -> None:
+    found = offline["hub:some/set#other"]
+    assert (found["rows"], found["validation"]) == ({"words": ["new"]}, None)
     what, _, hint = offline["hub:some/set#other validation"]["error"]
     assert (what, hint) == ("the data set has no validation split", "Its splits: train.")
 
@@ -144,19 +152,22 @@ def test_a_named_revision_is_never_another_one(box: Box, offline: Answers) -> No
         assert (where, "--check" in hint) == (f"hub:some/set@{revision}", True)
 
 
-def test_what_nobody_has_names_the_id_the_cache_and_the_next_step(box: Box, checked: Answers, offline: Answers) -> None:
-    for answers in (checked, offline):
-        for source in ("hub:some/other", "hub:some/set#no"):
-            what, where, hint = answers[source]["error"]
-            assert what.startswith(f"neither the Hub nor the cache in {box.cache} gives it: ")
-            assert where == source
-            assert "workbench train FILE --check" in hint
+def test_what_nobody_has_names_the_id_the_cache_and_the_next_step(
+    box: Box, hub: FakeHub, refused: dict[str, str], offline: Answers
+) -> None:
+    assert refused.keys() == {"hub:some/other", "hub:some/set#no"}
+    assert all(reason.startswith(hub.address.removeprefix("http://")) for reason in refused.values())
+    for source in refused:
+        what, where, hint = offline[source]["error"]
+        assert what.startswith(f"neither the Hub nor the cache in {box.cache} gives it: ")
+        assert where == source
+        assert "workbench train FILE --check" in hint
 
 
 def test_what_the_library_fetched_before_is_found_at_its_revision(hub: FakeHub, tmp_path: Path) -> None:
     own = Box(tmp_path)
-    own.ask(hub.address, "hub:some/set@v1", cache=own.home / "datasets")
-    assert own.ask(None, "hub:some/set@v1")["hub:some/set@v1"]["rows"]["text"][0] == "old 0"
+    assert own.fetch(hub.address, "hub:some/set@v1", cache=own.home / "datasets") == {}
+    assert own.ask("hub:some/set@v1")["hub:some/set@v1"]["rows"]["text"][0] == "old 0"
 
 
 @pytest.mark.parametrize("source", ["hub:", "hub:csv", "hub:a/b/c", "hub:../x", "hub:a/b@", "hub:a b/c"])

@@ -11,7 +11,8 @@ import click
 from store.connection import StoreError
 from workbench import __version__
 from workbench.errors import WorkbenchError
-from workbench.paths import find_home
+from workbench.paths import exposures, find_home
+from workbench.redaction import redact
 from workbench.text import plain
 
 COMMANDS = {
@@ -60,7 +61,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except (WorkbenchError, StoreError) as error:
-            click.echo("error: " + plain(str(error), newlines=True), err=True)
+            click.echo("error: " + plain(redact(str(error)), newlines=True), err=True)
             ctx.exit(TROUBLE)
         except sqlite3.Error as error:
             click.echo(
@@ -86,6 +87,8 @@ def commands(ctx: click.Context, home: str | None, ascii: bool, no_mouse: bool, 
     ctx.obj = find_home(home)
     if readonly and ctx.invoked_subcommand in CHANGING:
         raise WorkbenchError("--readonly starts, stops and deletes nothing", where=ctx.invoked_subcommand)
+    for what, remedy in exposures(ctx.obj.root) if ctx.invoked_subcommand in CHANGING else ():
+        click.echo(f"warning: {plain(what)}. {plain(remedy)}", err=True)
     if ctx.invoked_subcommand is None:
         from workbench.__main__ import open_app
 

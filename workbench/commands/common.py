@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import sqlite3
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
@@ -23,6 +25,9 @@ from workbench.text import number, plain, plural, spelled
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 group_option = click.option("--group", metavar="NAME", help="All runs of this group, in the place of one.")
 pass_home = click.make_pass_decorator(Home)
+
+
+TELL_SECONDS = 2.0
 
 
 @contextmanager
@@ -63,6 +68,19 @@ def chosen_runs(store: Store, references: Sequence[str], group: str | None) -> l
     if not found:
         raise WorkbenchError(f"there is no group {plain(group, 80)!r}", hint="See them with: workbench group")
     return found
+
+
+def tell_progress() -> Callable[[str], None]:
+    """Return what prints how far a download is, every few seconds, on stderr."""
+    said = -math.inf
+
+    def tell(words: str) -> None:
+        nonlocal said
+        if words.startswith("asking") or time.monotonic() - said >= TELL_SECONDS:
+            said = time.monotonic()
+            click.echo(plain(words), err=True)
+
+    return tell
 
 
 def print_json(value: Any) -> None:

@@ -9,7 +9,7 @@ import click
 
 from workbench import recipe
 from workbench.catalog import TASKS
-from workbench.commands.common import json_option, pass_home, print_json
+from workbench.commands.common import json_option, pass_home, print_json, tell_progress
 from workbench.data.findings import lines, summary
 from workbench.data.report import Checked, check
 from workbench.paths import Home
@@ -45,7 +45,7 @@ def command(
     where something is wrong that keeps a run from starting.
     """
     plan = _plan(source, task, validation, backbone, settings)
-    checked = check(plan, home.create().cache)
+    checked = check(plan, home.create().cache, told=tell_progress())
     if as_json:
         print_json(asdict(checked))
     else:

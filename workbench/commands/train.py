@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import click
 
 from workbench import recipe
-from workbench.commands.common import find_run, json_option, pass_home, print_json, reading, run_json
+from workbench.commands.common import find_run, json_option, pass_home, print_json, reading, run_json, tell_progress
 from workbench.commands.follow import follow
 from workbench.data.findings import lines
 from workbench.data.report import Report, inspect
@@ -64,7 +64,7 @@ def command(
     if axes:
         _train_group(home, spread(recipe.read_raw(file, settings), axes, str(file)), wait, check, as_json)
     plan = recipe.load(file, settings)
-    report = inspect(plan, home.create().cache)
+    report = inspect(plan, home.create().cache, told=tell_progress())
     if check:
         print_json(asdict(report)) if as_json else _print_report(plan, report)
         return
@@ -107,7 +107,8 @@ def _train_group(home: Home, plan: Spread, wait: bool, check: bool, as_json: boo
     """Check what every recipe of a group reads, then queue them all."""
     for line in () if as_json else (plan.words, *(f"note: {plain(note)}" for note in plan.notes)):
         click.echo(line, err=not check)
-    reports = {key: inspect(each, home.create().cache) for key, each in {_read_key(r): r for r in plan.recipes}.items()}
+    cache, told = home.create().cache, tell_progress()
+    reports = {key: inspect(each, cache, told=told) for key, each in {_read_key(r): r for r in plan.recipes}.items()}
     if check:
         made = plan.recipes[-1]
         report = reports[_read_key(made)]

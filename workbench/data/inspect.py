@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import resource
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +21,7 @@ from workbench.parents import looked_up
 from workbench.paths import Home
 from workbench.pipelines import pretraining_of
 from workbench.recipe import Recipe, parse
+from workbench.redaction import redact
 
 PREVIEW_ROWS = 5
 
@@ -69,6 +72,8 @@ def _parameters(recipe: Recipe) -> int | None:
 
 def main() -> None:
     """Answer one recipe."""
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.redirect_stdout(sys.stderr):
         try:
             cache = Path(sys.argv[1])
@@ -77,7 +82,11 @@ def main() -> None:
             told = {"error": {"what": error.what, "where": error.where, "hint": error.hint}}
         except Exception as error:
             told = {
-                "error": {"what": f"{type(error).__name__}: {error}", "where": "reading data and backbone", "hint": ""}
+                "error": {
+                    "what": redact(f"{type(error).__name__}: {error}"),
+                    "where": "reading data and backbone",
+                    "hint": "",
+                }
             }
     json.dump(told, sys.stdout)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.data.features import Example, Feature
@@ -83,18 +82,9 @@ def _tokenizer(recipe: Recipe, data: Prepared, examples: Sequence[Example]) -> t
     """Return the backbone's tokenizer and how many tokens it takes; for a size, one trained on the rows examined."""
     from workbench.backbones import find_backbone
     from workbench.training.architectures import LONGEST
-    from workbench.training.model import build_tokenizer
+    from workbench.training.model import build_tokenizer, load_config, longest_of
 
     tokenizer = build_tokenizer(recipe, data.task, examples)
     if recipe.backbone.name.startswith("size:"):
         return tokenizer, LONGEST
-    return tokenizer, _longest(find_backbone(recipe), tokenizer)
-
-
-def _longest(folder: Path, tokenizer: PreTrainedTokenizerBase) -> int:
-    from transformers import AutoConfig
-
-    from workbench.training.model import longest_of
-
-    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    return longest_of(config, tokenizer)
+    return tokenizer, longest_of(load_config(find_backbone(recipe)), tokenizer)

@@ -17,7 +17,7 @@ from typing import Any
 from store.runs import Run
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
-from workbench.supervision.environment import ROOT
+from workbench.supervision.environment import ROOT, allowed
 
 POLL_SECONDS = 0.1
 
@@ -124,7 +124,7 @@ class Client:
                 stderr=log,
                 text=True,
                 encoding="utf-8",
-                env={**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"},
+                env=allowed(os.environ),
                 start_new_session=True,
                 # Python looks for modules where it is started: a torch.py beside the person must not be run.
                 cwd=ROOT,

@@ -13,16 +13,17 @@ from __future__ import annotations
 import json
 import os
 import queue
-import sys
+import resource
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from workbench.errors import WorkbenchError
 from workbench.inference.loaded import Loaded, load, newest_step
+from workbench.redaction import redact
 from workbench.tasks.task import Watch
 
 MODELS_KEPT = 7
@@ -63,7 +64,9 @@ def answer(models: Models, request: dict[str, Any], tell: Tell, stop: threading.
     except WorkbenchError as error:
         tell({"error": {"what": error.what, "where": error.where, "hint": error.hint}})
     except Exception as error:
-        tell({"error": {"what": f"{type(error).__name__}: {error}", "where": request.get("run", ""), "hint": ""}})
+        tell(
+            {"error": {"what": redact(f"{type(error).__name__}: {error}"), "where": request.get("run", ""), "hint": ""}}
+        )
 
 
 def _answers(model: Loaded, rows: Sequence[dict[str, Any]], watch: Watch, before: int = 0) -> dict[str, Any]:
@@ -81,9 +84,9 @@ def _watch(model: Loaded, tell: Tell | None, stop: threading.Event) -> Watch:
     return watch
 
 
-def read_requests(requests: queue.SimpleQueue[dict[str, Any] | None], stop: threading.Event) -> None:
+def read_requests(asked: TextIO, requests: queue.SimpleQueue[dict[str, Any] | None], stop: threading.Event) -> None:
     """Put what the client asks into the queue, and None at its end; a stop is heard while an answer is written."""
-    for line in sys.stdin:
+    for line in asked:
         request = json.loads(line)
         if "stop" in request:
             stop.set()
@@ -96,7 +99,11 @@ def read_requests(requests: queue.SimpleQueue[dict[str, Any] | None], stop: thre
 
 def main() -> None:
     """Serve until standard input ends."""
-    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # A library that asks or prints something has neither the requests nor the replies to do it with.
+    asked, replies = os.fdopen(os.dup(0), encoding="utf-8"), os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     import torch  # noqa: F401
     from transformers import AutoModelForSequenceClassification, AutoTokenizer  # noqa: F401
@@ -110,7 +117,7 @@ def main() -> None:
 
     models, stop = Models(), threading.Event()
     requests: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-    threading.Thread(target=read_requests, args=(requests, stop), daemon=True).start()
+    threading.Thread(target=read_requests, args=(asked, requests, stop), daemon=True).start()
     tell({"ready": True})
     while (request := requests.get()) is not None:
         answer(models, request, tell, stop)

@@ -19,7 +19,7 @@ from workbench.parents import begun_with
 from workbench.tasks import TASKS, Task
 from workbench.tasks.answer import Answer
 from workbench.tasks.task import Watch
-from workbench.training.model import build_model, load_tokenizer
+from workbench.training.model import build_model, load_tokenizer, load_weights
 from workbench.training.publish import newest_readable, step_of
 
 if TYPE_CHECKING:
@@ -132,8 +132,7 @@ def load_model(folder: Path) -> Loaded:
 
     described = json.loads((folder / "workbench.json").read_text(encoding="utf-8"))
     task = TASKS[described["task"]["name"]].from_description(described)
-    options: dict[str, Any] = {"dtype": torch.float32, "use_safetensors": True, "trust_remote_code": False}
-    model, _ = task.load(folder, local_files_only=True, **options)
+    model, _ = load_weights(task, folder)
     torch.nn.Module.to(model, "cuda" if described["device"] == "cuda" and torch.cuda.is_available() else "cpu")
     return Loaded(
         task=task,

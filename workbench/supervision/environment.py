@@ -18,6 +18,11 @@ _ALWAYS = {
     "PYTHONUNBUFFERED": "1",
     "PYTHONFAULTHANDLER": "1",
 }
+_OF_THE_HUB = {
+    "HF_TOKEN", "HF_TOKEN_PATH", "HUGGING_FACE_HUB_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE", "HF_HUB_DISABLE_XET",
+    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+}  # fmt: skip
 _SECRET = re.compile("token|secret|passw|credential|api_?key", re.IGNORECASE)
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +41,12 @@ def allowed(environment: Mapping[str, str]) -> dict[str, str]:
         paths = [str(ROOT), *(path for path in kept.get("PYTHONPATH", "").split(":") if path and path != str(ROOT))]
         kept["PYTHONPATH"] = ":".join(paths)
     return kept | _ALWAYS
+
+
+def for_hub(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what the process that asks the Hub may see: the only one that is given a token."""
+    online = {name: value for name, value in allowed(environment).items() if name != "HF_HUB_OFFLINE"}
+    return online | {name: value for name, value in environment.items() if name in _OF_THE_HUB}
 
 
 def for_slot(environment: Mapping[str, str], slot: str, device: str) -> dict[str, str]:

@@ -161,7 +161,7 @@ class QuestionAnswering(Task):
         lost = {key for key in info["missing_keys"] if key.startswith(body)}
         if lost and any(key.startswith("model.") for key in info["unexpected_keys"]):
             # Names mapped while loading would be mapped back in what is saved, which then could not be loaded as it is.
-            loaded = AutoModel.from_pretrained(folder, **options)
+            loaded = AutoModel.from_pretrained(folder, trust_remote_code=False, **options)
             model.base_model.load_state_dict(loaded.state_dict())
             info["missing_keys"] = set(info["missing_keys"]) - lost
         return model, info

@@ -129,7 +129,7 @@ class Task(ABC):
         import transformers
 
         model, info = getattr(transformers, self.auto).from_pretrained(
-            folder, output_loading_info=True, ignore_mismatched_sizes=True, **options
+            folder, output_loading_info=True, ignore_mismatched_sizes=True, trust_remote_code=False, **options
         )
         return model, info
 

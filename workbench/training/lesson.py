@@ -19,7 +19,8 @@ from workbench.strategies.distil import Options
 from workbench.tasks.pooling import choose_pooling, vectors_of
 from workbench.text import count
 from workbench.training.events import Noted
-from workbench.training.model import load_tokenizer, longest_input
+from workbench.training.model import load_tokenizer, longest_input, options_for, told_of
+from workbench.training.publish import refuse_damaged
 
 if TYPE_CHECKING:
     import torch
@@ -171,8 +172,9 @@ def _vectors(job: Job) -> Iterator[torch.Tensor]:
     from transformers import AutoModel
 
     folder = _folder(job)
-    options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False, "use_safetensors": True}
-    model = AutoModel.from_pretrained(folder, dtype=torch.float32, **options).to(job.accelerator.device).eval()
+    with told_of(folder, "its weights cannot be read"):
+        model = AutoModel.from_pretrained(folder, trust_remote_code=False, **options_for(folder))
+    torch.nn.Module.to(model, job.accelerator.device).eval()
     model.config.sentence_pooling = choose_pooling(None, model.config)
     tokenizer = load_tokenizer(folder)
     limit = longest_input(model, tokenizer)
@@ -208,7 +210,9 @@ def _options(job: Job) -> Options:
 
 def _folder(job: Job) -> Path:
     name = _options(job).teacher
-    return kept_model(job.folder, SETTING, name) if name.startswith(PREFIX) else find_model(name, None, SETTING)
+    folder = kept_model(job.folder, SETTING, name) if name.startswith(PREFIX) else find_model(name, None, SETTING)
+    refuse_damaged(folder)
+    return folder
 
 
 def _refusal(job: Job, what: str, hint: str) -> WorkbenchError:

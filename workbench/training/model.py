@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +13,11 @@ from workbench.backbones import find_backbone
 from workbench.catalog import SIZES, Size
 from workbench.data.features import Example
 from workbench.errors import WorkbenchError
+from workbench.model_files import read_config, refuse_unsafe
 from workbench.recipe import Recipe
 from workbench.tasks import Task
 from workbench.training.architectures import LONGEST, fit_to, sized_config
+from workbench.training.publish import refuse_damaged
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -29,6 +32,7 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """Load a tokenizer from a folder; one without a padding token pads with its end token."""
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+    refuse_unsafe(folder)
     if not any(list(folder.glob(name)) for name in TOKENIZER_FILES):
         raise WorkbenchError(
             "no tokenizer: none of its files is there",
@@ -37,7 +41,13 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
         )
     # AutoTokenizer goes by the architecture beside it, even where the tokenizer was trained for these texts alone.
     kind = PreTrainedTokenizerFast if _is_plain(folder) else AutoTokenizer
-    tokenizer: PreTrainedTokenizerBase = kind.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    options: dict[str, Any] = {"local_files_only": True}
+    if kind is AutoTokenizer and (folder / "config.json").exists():
+        options["config"] = load_config(folder)
+    with told_of(folder, "its tokenizer cannot be read"):
+        tokenizer: PreTrainedTokenizerBase = kind.from_pretrained(folder, trust_remote_code=False, **options)
+    # What is saved of it names no code either.
+    tokenizer.init_kwargs.pop("auto_map", None)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -47,9 +57,9 @@ def _is_plain(folder: Path) -> bool:
     """Return whether a tokenizer says that it is of no model's own class."""
     try:
         said = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
-    return said.get("tokenizer_class") in ("PreTrainedTokenizerFast", "TokenizersBackend")
+    return isinstance(said, dict) and said.get("tokenizer_class") in ("PreTrainedTokenizerFast", "TokenizersBackend")
 
 
 def train_tokenizer(
@@ -96,7 +106,7 @@ def build_tokenizer(recipe: Recipe, task: Task, examples: Sequence[Example]) -> 
     texts = (text for example in examples for text in task.texts(example))
     types, starts = task.card.family == "encoder", task.card.family != "encoder-decoder"
     if not sized:
-        types = types and getattr(_config_of(find_backbone(recipe)), "type_vocab_size", 0) > 1
+        types = types and getattr(load_config(find_backbone(recipe)), "type_vocab_size", 0) > 1
     vocabulary = size_of(recipe).vocabulary if sized else recipe.strategy.vocabulary  # type: ignore[attr-defined]
     return train_tokenizer(texts, vocabulary, cased=task.cased, types=types, starts=starts)
 
@@ -124,7 +134,8 @@ def build_model(recipe: Recipe, task: Task, tokenizer: PreTrainedTokenizerBase) 
         config = sized_config(task.card.family, size_of(recipe), tokenizer)
     else:
         folder = find_backbone(recipe)
-        config = _config_of(folder)
+        config = load_config(folder)
+        refuse_damaged(folder)
         if trains_tokenizer(recipe):
             fit_to(config, tokenizer)
     task.configure(config, tokenizer)
@@ -134,12 +145,27 @@ def build_model(recipe: Recipe, task: Task, tokenizer: PreTrainedTokenizerBase) 
         task.begin(model)
         fresh = frozenset(name for name, _ in model.named_parameters())
         return Built(model, fresh, ["all weights are random: no pretraining is used"])
-    options: dict[str, Any] = {"config": config, "dtype": torch.float32, "use_safetensors": True}
-    model, info = task.load(folder, local_files_only=True, trust_remote_code=False, **options)
+    model, info = load_weights(task, folder, config)
     new = sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
+    _refuse_foreign(model, folder, info)
     if new:
         task.begin(model)
     return Built(model, frozenset(new), [f"new weights, not from the backbone: {', '.join(new)}"] if new else [])
+
+
+def _refuse_foreign(model: PreTrainedModel, folder: Path, info: Mapping[str, Any]) -> None:
+    """Raise a WorkbenchError where the weights are not those of the architecture: it would learn from nothing."""
+    body = f"{model.base_model_prefix}."
+    names = {name for name, _ in model.named_parameters()}
+    inner = {name for name in names if name.startswith(body)} or names
+    apart = sorted(key for key, *_ in info["mismatched_keys"] if key in inner)
+    if apart:
+        what = f"its weights have other shapes than config.json says: {', '.join(apart[:3])}"
+    elif inner <= set(info["missing_keys"]):
+        what = f"none of its weights has a name that a {model.config.model_type} has"
+    else:
+        return
+    raise WorkbenchError(what, where=str(folder), hint="Are the files of one model? Fetch or copy all of them again.")
 
 
 def checkpoint_activations(model: PreTrainedModel) -> None:
@@ -156,11 +182,60 @@ def checkpoint_activations(model: PreTrainedModel) -> None:
     model.activation_checkpointing_enable()
 
 
-def _config_of(folder: Path) -> PretrainedConfig:
-    from transformers import AutoConfig
+def load_config(folder: Path) -> PretrainedConfig:
+    """Return the configuration of a model folder, of one of transformers' own architectures; nothing of it can run.
 
-    config: PretrainedConfig = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    Raise a WorkbenchError where the folder holds what nobody should read, or nothing that says what the model is.
+    """
+    from transformers import CONFIG_MAPPING
+
+    refuse_unsafe(folder)
+    try:
+        said = read_config(folder)
+    except ValueError as error:
+        raise WorkbenchError(str(error), where=str(folder)) from None
+    # As AutoConfig has it.
+    kind = "ministral" if said["model_type"] == "mistral" and "layer_types" in said else said["model_type"]
+    if kind not in CONFIG_MAPPING:
+        raise WorkbenchError(
+            f"{kind} is none of transformers' own architectures",
+            where=str(folder),
+            hint="Code that comes with a model never runs here: pick another backbone.",
+        )
+    with told_of(folder, "its config.json cannot be used"):
+        config: PretrainedConfig = CONFIG_MAPPING[kind].from_dict(said | {"name_or_path": str(folder)})
     return config
+
+
+def options_for(folder: Path, config: PretrainedConfig | None = None) -> dict[str, Any]:
+    """Return with what a model is loaded, always: this configuration, 32-bit floats, safetensors, no Hub."""
+    import torch
+
+    options = {"config": config or load_config(folder), "dtype": torch.float32}
+    return options | {"use_safetensors": True, "local_files_only": True}
+
+
+def load_weights(
+    task: Task, folder: Path, config: PretrainedConfig | None = None
+) -> tuple[PreTrainedModel, dict[str, Any]]:
+    """Return a folder's model with the task's head, and transformers' loading report."""
+    options = options_for(folder, config)
+    with told_of(folder, "its weights cannot be read"):
+        return task.load(folder, **options)
+
+
+@contextmanager
+def told_of(folder: Path, what: str) -> Iterator[None]:
+    """Raise whatever goes wrong with a folder's files as a WorkbenchError that names the folder; memory is no file."""
+    try:
+        yield
+    except (WorkbenchError, MemoryError):
+        raise
+    except Exception as error:
+        if "can't allocate memory" in str(error) or type(error).__name__ == "OutOfMemoryError":
+            raise
+        words = f"{what}: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        raise WorkbenchError(words, where=str(folder), hint="Fetch or copy the model again.") from error
 
 
 def longest_input(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:

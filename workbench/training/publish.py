@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from workbench.errors import WorkbenchError
 from workbench.training.failpoints import failpoint
 
 MANIFEST = "manifest.json"
@@ -68,6 +69,16 @@ def verify(folder: Path) -> bool:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
+
+
+def refuse_damaged(folder: Path) -> None:
+    """Raise a WorkbenchError where a folder that was published here is not as it was then; of another say nothing."""
+    if (folder / MANIFEST).exists() and not verify(folder):
+        raise WorkbenchError(
+            "its files are not those of its manifest: damaged since it was published",
+            where=str(folder),
+            hint="Put the files back from a copy, or train it again.",
+        )
 
 
 def newest_valid(parent: Path, broken: list[str]) -> Path | None:

@@ -47,7 +47,7 @@ def carry_out(folder: Path, attempt: int) -> int:
         state, reason = _train(folder, home, reporter, control)
         error = None
     except BaseException as problem:
-        traceback.print_exc()
+        print(redact(traceback.format_exc()), file=sys.stderr)
         state, reason = "failed", reason_of(problem)
         words = words_of(reason, problem) if reason in REASONS else str(problem).strip()
         error = redact(words) or type(problem).__name__

@@ -24,7 +24,8 @@ from workbench.recipe import Recipe
 from workbench.tasks.masked_pretraining import MASKS, Guess, MaskedPretraining
 from workbench.tasks.task import Task
 from workbench.tasks.translation import Translation
-from workbench.training.model import load_tokenizer, longest_input
+from workbench.training.model import load_tokenizer, load_weights, longest_input
+from workbench.training.publish import refuse_damaged
 
 if TYPE_CHECKING:
     import torch
@@ -139,7 +140,7 @@ def load_filler(recipe: Recipe, folder: Path, device: torch.device) -> Filler:
     if problem:
         raise WorkbenchError(problem, where=where, hint=hint)
     task, tokenizer = MaskedPretraining(MaskedPretraining.Options(name="masked-pretraining"), {}), load_tokenizer(found)
-    model, info = task.load(found, **_options())
+    model, info = load_weights(task, found)
     if info["missing_keys"] or tokenizer.mask_token is None:
         raise WorkbenchError("it has no masked head to write words with", where=where, hint=hint)
     return Filler(_writer(task, tokenizer, model, device))
@@ -163,7 +164,7 @@ def _load_translation(recipe: Recipe, folder: Path, key: str, device: torch.devi
         if isinstance(loaded.task, Translation):
             return _writer(loaded.task, loaded.tokenizer, loaded.model, device)
     task, tokenizer = Translation(Translation.Options(name="translation"), {}), load_tokenizer(found)
-    model, _ = task.load(found, **_options())
+    model, _ = load_weights(task, found)
     return _writer(task, tokenizer, model, device)
 
 
@@ -180,11 +181,6 @@ def _through(writer: Writer, texts: Sequence[str]) -> list[str]:
 
 
 def _folder(folder: Path, setting: str, name: str) -> Path:
-    return kept_model(folder, setting, name) if name.startswith(PREFIX) else find_model(name, None, setting)
-
-
-def _options() -> dict[str, Any]:
-    import torch
-
-    options: dict[str, Any] = {"dtype": torch.float32, "use_safetensors": True, "trust_remote_code": False}
-    return options | {"local_files_only": True}
+    found = kept_model(folder, setting, name) if name.startswith(PREFIX) else find_model(name, None, setting)
+    refuse_damaged(found)
+    return found

@@ -1,4 +1,4 @@
-"""Rows of a data set on the Hub, from the cache where the Hub is out of reach."""
+"""Rows of a data set of the Hub, from the cache: see `workbench.hub` for who puts them there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def read_hub(rest: str, cache: Path, split: str) -> Content:
-    """Return the rows of a split of `OWNER/NAME[@REVISION][#CONFIG]`, fetched into `cache` where they are not there."""
+    """Return the rows of a split of `OWNER/NAME[@REVISION][#CONFIG]`, which was fetched into `cache`."""
     builder = _builder(rest, cache)
     name = _split_name(builder, split)
     if name is None:
@@ -27,8 +27,7 @@ def read_hub(rest: str, cache: Path, split: str) -> Content:
             f"the data set has no {split} split", where=f"hub:{rest}", hint=f"Its splits: {known}.", code="hub"
         )
     content = content_of_dataset(builder.as_dataset(split=name))
-    origin = "the cache" if _is_cached(builder) else "the Hub"
-    note = f"split {name} of {builder.config.name} at revision {str(builder.hash)[:12]}, from {origin}"
+    note = f"split {name} of {builder.config.name} at revision {str(builder.hash)[:12]}"
     return Content(content.data, notes=[note], names=content.names)
 
 
@@ -43,19 +42,19 @@ def _split_name(builder: DatasetBuilder, split: str) -> str | None:
 
 @lru_cache(maxsize=8)
 def _builder(rest: str, cache: Path) -> DatasetBuilder:
-    """Return what gives the splits, all fetched; a Hub that does not answer is waited for once, some 25 s."""
+    """Return what gives the splits; this process is offline."""
     import datasets
 
     match = hub_id(rest)
     # Who used the library before has the rows in its own cache.
     own = Path(datasets.config.HF_DATASETS_CACHE)
     try:
-        builder = _fetch(match, cache)
+        builder = fetch(match, cache)
     except Exception as error:
         if not any(own.glob(f"{match['owner']}___*")):
             raise _refusal(rest, cache, error) from error
         try:
-            builder = _fetch(match, own)
+            builder = fetch(match, own)
         except Exception:
             raise _refusal(rest, cache, error) from error
     if match["revision"] and _is_cached(builder):
@@ -63,7 +62,8 @@ def _builder(rest: str, cache: Path) -> DatasetBuilder:
     return builder
 
 
-def _fetch(match: re.Match[str], cache: Path) -> DatasetBuilder:
+def fetch(match: re.Match[str], cache: Path) -> DatasetBuilder:
+    """Return what gives the splits of a data set, fetched into `cache` where the process has the net."""
     import datasets
 
     datasets.disable_progress_bars()
