@@ -73,7 +73,7 @@ class Listing:
 
     def _make(self, run: Run, feed: Feed, now: float, marked: bool, ascii: bool) -> Made:
         """Return the row of a run, the one made before if nothing in it can differ."""
-        loss, stalled, minute = feed.losses.get(run.id), run.active and feed.stalled(run), int(now // 60)
+        loss, stalled, minute = feed.losses.get(run.id), feed.stalled(run), int(now // 60)
         known = self._made.get(run.id)
         if known and known.run is run and not run.active and (known.loss, known.marked) == (loss, marked):
             if known.minute == minute:

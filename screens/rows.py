@@ -79,7 +79,7 @@ class StateWords:
         return f"{self.glyph} {self.words}".strip()
 
 
-def state_words(run: Run, *, stalled: bool = False, ascii: bool = False) -> StateWords:
+def state_words(run: Run, *, stalled: float | None = None, ascii: bool = False) -> StateWords:
     """Return a run's state: ▶ 42%, done, ✗ GPU memory, ‖ queued, ‖ for #3, ! stalled 42%."""
     play, fail, wait = (">", "x", "=") if ascii else ("▶", "✗", "‖")
     done = percent_done(run)
@@ -142,7 +142,7 @@ class Row:
         return " ".join(fields).lower()
 
 
-def row_of(run: Run, loss: float | None, now: float, *, stalled: bool = False, ascii: bool = False) -> Row:
+def row_of(run: Run, loss: float | None, now: float, *, stalled: float | None = None, ascii: bool = False) -> Row:
     """Return the words of a run; `now` in seconds since the epoch."""
     return Row(
         id=run.id,

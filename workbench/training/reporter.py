@@ -15,6 +15,7 @@ from typing import Any
 from store import commands, events, points, runs
 from store.connection import open_store
 from workbench import telemetry
+from workbench.supervision.progress import Progress
 from workbench.training.events import Event, Noted, Saving
 from workbench.training.journal import Entry, Journal
 from workbench.training.loop import Control
@@ -24,6 +25,8 @@ FLUSH_SECONDS = 0.1
 SAMPLE_SECONDS = 2.0
 CLOSE_SECONDS = 30.0
 """How long the end of a run waits for a store that cannot be written."""
+LONG = ("start", "eval")
+"""The notes after which nothing more may come for a while."""
 
 
 class Reporter:
@@ -47,6 +50,7 @@ class Reporter:
         assert run is not None
         self.run = run
         self._journal = Journal(folder)
+        self._progress = Progress(folder, attempt)
         self._queue.extend(self._journal.after(run.journal))
         known = max([run.step, *(entry.event.step for entry in self._queue)])
         self._recorder = Recorder(run_id, run.goal_key or "", replay_until=known, inherited=self._journal.last)
@@ -65,6 +69,7 @@ class Reporter:
         if isinstance(event, Saving):
             self._journal.sync()
         self._queue.append(self._journal.append(event, time.time()))
+        self._progress.went_on(long=isinstance(event, Noted) and event.kind in LONG)
 
     def ring(self) -> None:
         """Look for commands now."""
@@ -86,6 +91,7 @@ class Reporter:
             time.sleep(FLUSH_SECONDS)
         self._store.close()
         self._journal.close()
+        self._progress.close()
 
     def _write_until_closed(self) -> None:
         while not self._closing.is_set():
