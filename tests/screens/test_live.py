@@ -50,7 +50,7 @@ async def test_a_stalled_run_is_named_so_until_it_goes_on(home: Home) -> None:
             assert "stalled" in screen_text(app)
             assert "alive, but nothing new for 44 s: its log may say why; s stops it" in screen_text(app)
             await pilot.press("1")
-            assert "! stalled 42%" in screen_text(app)
+            assert "! stalled" in screen_text(app)
             await pilot.press("3")
             progress.Progress(home.run_folder(app.feed.runs[32].uid), 1).close()
             await look(app, pilot)
