@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from store.runs import Run
+from workbench.telemetry import TROUBLE
 from workbench.text import ABSENT, ago, count, duration, number, plain, plural
 
 REASONS = {
@@ -61,6 +62,8 @@ def _load(device: str, sample: Mapping[str, float]) -> str:
             used, total = sample.get("gpu0/mem_used", 0.0) / 2**30, sample["gpu0/mem_total"] / 2**30
             words += f" {used:.0f}/{total:.0f}G"
         return words
+    if device.startswith(TROUBLE):
+        return plain(device, 48)
     if "cpu/util" in sample:
         return f"cpu {sample['cpu/util']:.0f}%"
     return plain(device, 40)
