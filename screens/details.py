@@ -10,6 +10,7 @@ from workbench.text import ABSENT, bar, count, duration, number, plain, rate
 
 REMEDIES = {
     "gpu_oom": "next: a smaller training.batch_size with more accumulation, or a shorter max_length",
+    "gpu_lost": "next: `workbench doctor` says what to do with the GPU; u resumes on another",
     "host_oom": "next: fewer rows, a smaller batch, or close what else fills the memory; u resumes",
     "nan": "next: a lower learning rate, more warm-up, or precision fp32",
     "disk_full": "next: free space on the disk, then u resumes",

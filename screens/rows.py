@@ -11,6 +11,7 @@ from workbench.text import ABSENT, ago, count, duration, number, plain, plural
 
 REASONS = {
     "gpu_oom": "GPU memory",
+    "gpu_lost": "GPU lost",
     "host_oom": "memory",
     "nan": "NaN",
     "disk_full": "disk full",

@@ -16,6 +16,7 @@ from store.connection import StoreError, is_current, read_store
 from workbench import telemetry
 from workbench.catalog import hub_cache
 from workbench.paths import Home
+from workbench.supervision.lost_gpus import left_out, mark_of
 from workbench.text import size
 
 FLOORS = {
@@ -45,7 +46,17 @@ class Finding:
 
 def examine(home: Home) -> list[Finding]:
     """Run every check."""
-    checks = (_python(), _packages(), _device(), _sqlite(), _home(home), _file_system(home), _store(home), _hub())
+    checks = (
+        _python(),
+        _packages(),
+        _device(),
+        _lost(home),
+        _sqlite(),
+        _home(home),
+        _file_system(home),
+        _store(home),
+        _hub(),
+    )
     return [finding for check in checks for finding in check]
 
 
@@ -75,6 +86,15 @@ def _device() -> Iterator[Finding]:
         yield Finding("warn", "GPU", words, "Training runs on the processor; small models are fine there.")
     else:
         yield Finding("ok", "GPU", words)
+
+
+def _lost(home: Home) -> Iterator[Finding]:
+    for slot, words in left_out(home).items():
+        remedy = (
+            "No run is put there. Reset the GPU (nvidia-smi --gpu-reset) or restart the machine, then delete the mark: "
+            f"rm {mark_of(home, slot)}"
+        )
+        yield Finding("warn", slot, words, remedy)
 
 
 def _sqlite() -> Iterator[Finding]:

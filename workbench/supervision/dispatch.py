@@ -20,6 +20,7 @@ from workbench.errors import WorkbenchError
 from workbench.paths import Home
 from workbench.supervision import folders, locks, worker_side
 from workbench.supervision.environment import allowed
+from workbench.supervision.lost_gpus import is_left_out
 from workbench.supervision.slots import Slot, find_slots, fitting
 
 SHEPHERD = Path(__file__).with_name("shepherd.py")
@@ -116,7 +117,12 @@ def start_next(home: Home, store: Store, slot: Slot, wishes: Sequence[str]) -> N
 
 
 def is_busy(home: Home, slot: Slot) -> bool:
-    """Return whether a process of the run that had this slot last is still alive, whatever its row says."""
+    """Return whether a process of the run that had this slot last is still alive, whatever its row says.
+
+    A slot whose GPU was lost counts as busy until a person clears it.
+    """
+    if is_left_out(home, slot.name):
+        return True
     try:
         uid = _lease(home, slot).read_text(encoding="ascii")
         return locks.alive(home.run_folder(uid))

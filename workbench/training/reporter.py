@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import sqlite3
@@ -192,6 +193,8 @@ class Reporter:
         if self._running:
             import torch
 
-            if torch.cuda.is_available() and torch.cuda.is_initialized():
-                return int(torch.cuda.max_memory_reserved())
+            # A GPU that was lost cannot be asked.
+            with contextlib.suppress(RuntimeError):
+                if torch.cuda.is_available() and torch.cuda.is_initialized():
+                    return int(torch.cuda.max_memory_reserved())
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -14,6 +14,7 @@ from workbench import recipe
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
 from workbench.redaction import redact
+from workbench.supervision.lost_gpus import leave_out
 from workbench.supervision.worker_side import enter
 from workbench.training.events import Noted, Started
 from workbench.training.loop import Control, NotFinite, train
@@ -21,6 +22,13 @@ from workbench.training.reporter import Reporter
 
 NO_SPACE = (27, 28)
 """EFBIG and ENOSPC."""
+DEAD_CONTEXT = "CUDA error:"
+"""How words begin that torch has from the driver; after most of them no call of this process to the GPU succeeds."""
+LOST = (
+    *("unknown error", "unspecified launch failure", "GPU is lost", "uncorrectable", "hardware stack error"),
+    *("no CUDA-capable device", "busy or unavailable", "device not ready", "system not yet initialized"),
+)
+"""What is said of a GPU itself; a failed assertion or an address of nowhere is the fault of code or data."""
 
 
 def main(arguments: list[str]) -> None:
@@ -44,7 +52,14 @@ def carry_out(folder: Path, attempt: int) -> int:
     except BaseException as problem:
         traceback.print_exc()
         state, reason, error = "failed", reason_of(problem), redact(str(problem).strip()) or type(problem).__name__
+    if reason == "gpu_lost":
+        leave_out(home, os.environ.get("WORKBENCH_SLOT", ""), f"lost by run #{run_id}: {error}")
     reporter.close(state, reason, error)
+    if error and error.startswith(DEAD_CONTEXT):
+        # Whoever lets go of a dead device in good order may wait for it for ever.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(1)
     return 1 if state == "failed" else 0
 
 
@@ -55,8 +70,10 @@ def reason_of(problem: BaseException) -> str:
     words = str(problem)
     if isinstance(problem, NotFinite):
         return "nan"
-    if isinstance(problem, torch.OutOfMemoryError):
+    if isinstance(problem, torch.OutOfMemoryError) or words.startswith(f"{DEAD_CONTEXT} out of memory"):
         return "gpu_oom"
+    if words.startswith(DEAD_CONTEXT) and any(sign in words for sign in LOST):
+        return "gpu_lost"
     if isinstance(problem, MemoryError) or "can't allocate memory" in words:
         return "host_oom"
     if (isinstance(problem, OSError) and problem.errno in NO_SPACE) or "(os error 28)" in words:
