@@ -11,6 +11,7 @@ from workbench.text import ABSENT, bar, count, duration, number, plain, rate
 
 REMEDIES = {
     "gpu_oom": "next: `workbench retry` starts it again in smaller batches; or a shorter max_length",
+    "gpu_lost": "next: `workbench doctor` says what to do with the GPU; u resumes on another",
     "host_oom": "next: close what else fills the memory, then u resumes; or `workbench retry`, in smaller batches",
     "nan": "next: a lower learning rate, more warm-up, or precision fp32",
     "disk_full": "next: free space on the disk, then u resumes",
@@ -77,10 +78,10 @@ def best_words(run: Run) -> str:
     return f"{metric_words(run.goal_key)} {number(run.best_value)}{at}"
 
 
-def doing_words(run: Run, *, stalled: bool = False) -> str:
+def doing_words(run: Run, *, stalled: float | None = None) -> str:
     """Return what the run does or how it ended, in a few words that may stand alone."""
     if stalled:
-        return "stalled: no step for 30 s"
+        return f"stalled: nothing for {duration(stalled)}"
     if run.waits:
         return f"queued, waits for {f'#{run.parent_id}' if run.parent_id else 'its backbone'}"
     return {
@@ -118,10 +119,10 @@ def remedy(run: Run, trace: Trace | None = None) -> str:
     return REMEDIES.get(run.reason or "", "next: open its log; u resumes") if run.state in FAILED else ""
 
 
-def advice(run: Run, trace: Trace | None, *, stalled: bool = False) -> str:
+def advice(run: Run, trace: Trace | None, *, stalled: float | None = None) -> str:
     """Return what is wrong with a run that goes on or is done, with its remedy; nothing where all is well."""
     if stalled:
-        return "! no step for 30 s: its log may say why; s stops it"
+        return f"! alive, but nothing new for {duration(stalled)}: its log may say why; s stops it"
     if trace is None or run.state in FAILED:
         return ""
     if not trace.diagnoses:
@@ -154,7 +155,7 @@ def differs_lines(nearest: Nearest | None) -> list[tuple[str, str]]:
     return [(plain(setting), f"{there} → {here}") for setting, (there, here) in changes]
 
 
-def brief(run: Run, trace: Trace | None, *, stalled: bool = False) -> str:
+def brief(run: Run, trace: Trace | None, *, stalled: float | None = None) -> str:
     """Return a run in one line: what it does, how long it still takes, its best."""
     parts = [doing_words(run, stalled=stalled)]
     if run.state in ("failed", "crashed"):
@@ -167,7 +168,7 @@ def brief(run: Run, trace: Trace | None, *, stalled: bool = False) -> str:
     return plain(" · ".join(part for part in parts if part))
 
 
-def facts(run: Run, trace: Trace | None, now: float, *, stalled: bool = False) -> list[tuple[str, str]]:
+def facts(run: Run, trace: Trace | None, now: float, *, stalled: float | None = None) -> list[tuple[str, str]]:
     """Return (label, words) about a run for a side panel; `now` in seconds since the epoch."""
     doing = " · ".join(part for part in (doing_words(run, stalled=stalled), epoch_words(run, trace)) if part)
     lines = [("state", doing), ("steps", steps_words(run))]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,10 +20,10 @@ from workbench.insight.course import course_of
 from workbench.insight.diagnosis import Diagnosis, findings
 from workbench.insight.nearest import Nearest, nearest_earlier
 from workbench.paths import Home
+from workbench.supervision.progress import stalled_for
 
 POLL_SECONDS = 0.25
 RETRY_SECONDS = 1.0
-STALLED_SECONDS = 30.0
 SAMPLES_KEPT = 120
 GROWTH = 1.05
 """How much longer a curve must be before it is diagnosed again: a look at it takes time with its length."""
@@ -121,18 +120,10 @@ class Feed:
     `poll` is the whole of one look; a thread calls it four times a second and `post` carries the news.
     """
 
-    def __init__(
-        self,
-        home: Home,
-        post: Callable[[Message], object],
-        *,
-        readonly: bool = False,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, home: Home, post: Callable[[Message], object], *, readonly: bool = False) -> None:
         self.home = home
         self.post = post
         self.readonly = readonly
-        self.clock = clock
         self.state = "opening"
         self.text = ""
         self.runs: dict[int, Run] = {}
@@ -143,7 +134,7 @@ class Feed:
         self._store: Store | None = None
         self._seen: tuple[object, ...] = ()
         self._census = (0, 0)
-        self._progress: dict[int, tuple[int, float]] = {}
+        self._stalled: dict[int, float] = {}
         self._wake = threading.Event()
         self._ended = threading.Event()
 
@@ -170,11 +161,9 @@ class Feed:
         """Return the runs that are queued or active, newest first."""
         return [run for run in self.runs.values() if run.state in runs.OPEN]
 
-    def stalled(self, run: Run) -> bool:
-        """Return whether a running run has made no step for 30 s of this process's own clock."""
-        now = self.clock()
-        _, since = self._progress.get(run.id, (run.step, now))
-        return run.state == "running" and now - since > STALLED_SECONDS
+    def stalled(self, run: Run) -> float | None:
+        """Return for how many seconds a run that lives has stood still; None where it goes forward."""
+        return self._stalled.get(run.id)
 
     def _follow(self) -> None:
         while not self._ended.is_set():
@@ -200,8 +189,10 @@ class Feed:
         assert self._store is not None
         seen = (self._store.data_version(), self.watched)
         if seen == self._seen:
+            if self._note_stalled():
+                self.post(RunsChanged())
             return
-        if self._fetch_runs(self._store):
+        if self._fetch_runs(self._store) | self._note_stalled():
             self.post(RunsChanged())
         for run_id in self.watched:
             if self._fetch_trace(self._store, run_id):
@@ -249,20 +240,20 @@ class Feed:
             if changed:
                 losses |= points.last_values(store, "train/loss", changed)
                 losses |= points.at_best(store, "eval/loss", changed)
-        self._note_progress(known)
         if known == self.runs and losses == self.losses and self._seen:
             return False
         self.runs, self.losses, self._census = known, losses, census
         self.places = {run.id: place for place, run in enumerate(runs.in_order(known.values()), 1)}
         return True
 
-    def _note_progress(self, known: dict[int, Run]) -> None:
-        now = self.clock()
-        active = [run for run in known.values() if run.active]
-        self._progress = {
-            run.id: self._progress[run.id] if self._progress.get(run.id, (-1, 0))[0] == run.step else (run.step, now)
-            for run in active
+    def _note_stalled(self) -> bool:
+        """Look which active runs stand still; return whether one began to or goes on again."""
+        found = {
+            run.id: stalled_for(self.home.run_folder(run.uid), run.attempt) for run in self.runs.values() if run.active
         }
+        before = self._stalled.keys()
+        self._stalled = {run_id: seconds for run_id, seconds in found.items() if seconds is not None}
+        return self._stalled.keys() != before
 
     def _fetch_trace(self, store: Store, run_id: int) -> bool:
         run = self.runs.get(run_id)

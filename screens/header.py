@@ -28,7 +28,7 @@ _REMEDY_CELLS = 32
 
 
 def head_lines(
-    run: Run, trace: Trace | None, now: float, cells: int, *, wide: bool, stalled: bool, ascii: bool
+    run: Run, trace: Trace | None, now: float, cells: int, *, wide: bool, stalled: float | None, ascii: bool
 ) -> Lines:
     """Return one line, or two where it is `wide`; `now` in seconds since the epoch, `cells` what a line may take."""
     state = state_words(run, stalled=stalled, ascii=ascii)
@@ -48,7 +48,7 @@ def head_lines(
 
 
 def _short(
-    run: Run, trace: Trace | None, now: float, cells: int, style: str, *, stalled: bool, ascii: bool
+    run: Run, trace: Trace | None, now: float, cells: int, style: str, *, stalled: float | None, ascii: bool
 ) -> list[Part]:
     """Return everything in one line; the name gives way first."""
     doing = doing_words(run, stalled=stalled)
@@ -84,7 +84,7 @@ def _speed(run: Run, trace: Trace | None) -> str:
     )
 
 
-def cause(run: Run, trace: Trace | None, cells: int, *, stalled: bool) -> Lines:
+def cause(run: Run, trace: Trace | None, cells: int, *, stalled: float | None) -> Lines:
     """Return why a run failed, wrapped into a few lines, and the next step; else what to know about it, if anything."""
     lines = cause_lines(run, trace)
     if not lines:

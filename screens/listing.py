@@ -75,6 +75,7 @@ class Listing:
     def _make(self, run: Run, feed: Feed, now: float, marked: bool, ascii: bool) -> Made:
         """Return the row of a run, the one made before if nothing in it can differ."""
         loss, place, minute = feed.losses.get(run.id), feed.places.get(run.id), int(now // 60)
+        stalled = feed.stalled(run)
         known, key = self._made.get(run.id), (loss, marked, place)
         if known and known.run is run and not run.active and (known.loss, known.marked, known.place) == key:
             if known.minute == minute:

@@ -15,7 +15,7 @@ from screens.curves import AXES, SERIES, SMOOTHINGS, View, x_range_of
 from screens.details import FAILED
 from screens.feed import Trace
 from screens.keys import bindings
-from screens.log_view import LogView, last_lines
+from screens.log_view import LogView
 from screens.place import PlaceScreen
 from screens.widgets.chart import Chart
 from screens.widgets.heading import Heading
@@ -24,6 +24,7 @@ from screens.widgets.words import Words
 from store.events import Event
 from store.runs import OPEN, Run
 from workbench.text import count, plain
+from workbench.worker_log import last_lines
 
 Value = TypeVar("Value")
 SIDE = ("evals", "optimiser", "layers", "gpu", "host")

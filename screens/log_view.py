@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
@@ -17,36 +16,8 @@ from textual.strip import Strip
 
 from screens.dialogs import Sheet
 from screens.widgets.words import Words
-from workbench.text import plain, plural, redact, size, width
-
-KEPT_BYTES = 4 * 2**20
-"""Of a longer log only the end is shown."""
-
-
-def read_end(path: Path, limit: int = KEPT_BYTES) -> tuple[list[str], int]:
-    """Return the last lines of a file, within `limit` bytes, safe to show, and how many bytes were left out.
-
-    Of a line that was written over with carriage returns, as progress bars do, the last state is taken.
-    """
-    with path.open("rb") as file:
-        length = file.seek(0, os.SEEK_END)
-        start = max(0, length - limit)
-        file.seek(start)
-        text = file.read(limit).decode("utf-8", errors="replace")
-    lines = text.split("\n")
-    if start:
-        lines = lines[1:]
-    if lines and not lines[-1]:
-        lines.pop()
-    return [plain(redact(line.rstrip("\r").rpartition("\r")[2])) for line in lines], start
-
-
-def last_lines(path: Path, n: int) -> list[str]:
-    """Return the last `n` lines of a log; none where it cannot be read."""
-    try:
-        return read_end(path, 64 * 1024)[0][-n:]
-    except OSError:
-        return []
+from workbench.text import plural, size, width
+from workbench.worker_log import read_end
 
 
 class LogLines(ScrollView, can_focus=True):

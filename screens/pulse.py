@@ -31,7 +31,6 @@ class Pulse:
     def __init__(self, feed: Feed, post: Callable[[Message], object]) -> None:
         self.feed = feed
         self.post = post
-        self._device = ""
         self._barred: dict[str, str] = {}
         self._ended = threading.Event()
         self._told: set[str] = set()
@@ -66,9 +65,7 @@ class Pulse:
     def _sample(self) -> None:
         from workbench.telemetry import describe_device, sample
 
-        if not self._device:
-            self._device = describe_device()
-        self.post(Sampled(self._device, sample(), self._barred))
+        self.post(Sampled(describe_device(0), sample(), self._barred))
 
     def _tell_once(self, error: Exception) -> None:
         words = f"{type(error).__name__}: {error}"

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from store.runs import Run
+from workbench.telemetry import TROUBLE
 from workbench.text import ABSENT, ago, count, duration, number, plain, plural
 
 REASONS = {
     "gpu_oom": "GPU memory",
+    "gpu_lost": "GPU lost",
     "host_oom": "memory",
     "nan": "NaN",
     "disk_full": "disk full",
@@ -64,6 +66,8 @@ def _load(device: str, sample: Mapping[str, float]) -> str:
             used, total = sample.get("gpu0/mem_used", 0.0) / 2**30, sample["gpu0/mem_total"] / 2**30
             words += f" {used:.0f}/{total:.0f}G"
         return words
+    if device.startswith(TROUBLE):
+        return plain(device, 48)
     if "cpu/util" in sample:
         return f"cpu {sample['cpu/util']:.0f}%"
     return plain(device, 40)
@@ -82,7 +86,7 @@ class StateWords:
         return f"{self.glyph} {self.words}".strip()
 
 
-def state_words(run: Run, *, place: int | None = None, stalled: bool = False, ascii: bool = False) -> StateWords:
+def state_words(run: Run, *, place: int | None = None, stalled: float | None = None, ascii: bool = False) -> StateWords:
     """Return a run's state: ▶ 42%, done, ✗ GPU memory, ‖ queued 3 (its place), ‖ for #3, ! stalled 42%."""
     play, fail, wait = (">", "x", "=") if ascii else ("▶", "✗", "‖")
     done = percent_done(run)
@@ -152,7 +156,7 @@ def row_of(
     now: float,
     *,
     place: int | None = None,
-    stalled: bool = False,
+    stalled: float | None = None,
     ascii: bool = False,
 ) -> Row:
     """Return the words of a run; `now` in seconds since the epoch, `place` that in the queue."""

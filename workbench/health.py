@@ -16,6 +16,7 @@ from workbench import telemetry
 from workbench.catalog import hub_cache
 from workbench.paths import Home, exposures
 from workbench.supervision import others
+from workbench.supervision.lost_gpus import left_out, mark_of
 from workbench.supervision.slots import find_slots
 from workbench.text import size
 
@@ -51,6 +52,7 @@ def examine(home: Home) -> list[Finding]:
         _packages(),
         _device(),
         _slots(home),
+        _lost(home),
         _sqlite(),
         _home(home),
         _file_system(home),
@@ -99,6 +101,15 @@ def _slots(home: Home) -> Iterator[Finding]:
         return
     for name, words in busy.items():
         yield Finding("warn", name, words, "No run is put there; queued ones start by themselves when it is free.")
+
+
+def _lost(home: Home) -> Iterator[Finding]:
+    for slot, words in left_out(home).items():
+        remedy = (
+            "No run is put there. Reset the GPU (nvidia-smi --gpu-reset) or restart the machine, then delete the mark: "
+            f"rm {mark_of(home, slot)}"
+        )
+        yield Finding("warn", slot, words, remedy)
 
 
 def _sqlite() -> Iterator[Finding]:

@@ -1,9 +1,9 @@
 """A worker that trains nothing: it keeps the worker's side of the bargain with the queue, and reports breaches.
 
 What it does is decided by the first word of the run's name: `quick` ends soon, `wait` goes on until it is asked to
-stop or pause, `busy` hears what it is asked and does none of it, `exit` ends with code 3 and a last word, `silent` ends
-without giving its run a state, `hungry` runs out of memory, `child` leaves a process behind, `family` waits with one,
-`environment` writes down what it sees.
+stop or pause, `brief` too and counts as stalled after half a second, `busy` hears what it is asked and does none of it,
+`exit` ends with code 3 and a last word, `silent` ends without giving its run a state, `hungry` runs out of memory,
+`child` leaves a process behind, `family` waits with one, `environment` writes down what it sees.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from store import commands, runs
 from store.connection import Store, open_store
 from workbench.paths import Home
-from workbench.supervision import worker_side
+from workbench.supervision import progress, worker_side
 
 STATES = {"stop": "stopped", "pause": "paused"}
 
@@ -60,8 +60,12 @@ def behave(manner: str, store: Store, run_id: int, folder: Path, attempt: int) -
         (folder / "child").write_text(str(child.pid))
     with store.write() as connection:
         connection.execute("UPDATE run SET step=7 WHERE id=?", (run_id,))
-    deadline = time.monotonic() + (600 if manner in ("wait", "busy", "family") else random.uniform(0.02, 0.25))
+    progress.LEAST_SECONDS = 0.5 if manner == "brief" else progress.LEAST_SECONDS
+    events = progress.Progress(folder, attempt)
+    waiting = ("wait", "brief", "busy", "family")
+    deadline = time.monotonic() + (600 if manner in waiting else random.uniform(0.02, 0.25))
     while time.monotonic() < deadline:
+        events.went_on()
         for command in commands.waiting(store, run_id, attempt):
             with store.write() as connection:
                 commands.accept(connection, command.id, 7)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -41,7 +42,7 @@ def test_a_run_started_in_the_app_goes_on(harm: str, tmp_path: Path) -> None:
     with Terminal(APP, env, size=(120, 40)) as terminal, read_store(home.store) as store:
         terminal.read_until("No runs yet")
         terminal.send("n")
-        terminal.read_until("updates over", timeout=60)
+        terminal.read_until(planned, timeout=PATIENCE)
         terminal.send("ctrl+s")
         begun = wait(store, lambda run: run.step > 3)
         HARMS[harm](terminal)
@@ -53,6 +54,11 @@ def test_a_run_started_in_the_app_goes_on(harm: str, tmp_path: Path) -> None:
         later.read_until("done")
         later.send("q")
         assert later.wait() == 0
+
+
+def planned(screen: str) -> bool:
+    """Whether the plan of a new run stands on the screen: `90 updates over 320 rows`."""
+    return re.search(r"\d updates over", screen) is not None
 
 
 def wait(store: Store, arrived: Callable[[Run], bool]) -> Run:

@@ -10,6 +10,7 @@ from screens.feed import Feed, RunsChanged, StoreChanged, TraceChanged, Trouble
 from store import events, points, runs
 from store.connection import open_store
 from tests.screens.seed import log_step
+from tests.workbench.supervision.support import standing_still
 from workbench.insight.settings import Setting
 from workbench.paths import Home
 
@@ -84,14 +85,18 @@ def test_runs_that_come_go_and_end_are_noticed(home: Home) -> None:
     assert list(feed.runs) == sorted(feed.runs, reverse=True)
 
 
-def test_a_run_is_stalled_by_the_clock_of_who_looks(home: Home) -> None:
-    feed, _ = feed_of(home)
-    now = feed.clock()
-    feed.clock = lambda: now + 29
-    assert not feed.stalled(feed.runs[32])
-    feed.clock = lambda: now + 31
-    assert feed.stalled(feed.runs[32])
-    assert not feed.stalled(feed.runs[33])
+def test_a_run_that_stands_still_is_told_though_the_store_says_nothing_new(home: Home) -> None:
+    feed, posted = feed_of(home)
+    posted.clear()
+    with standing_still(home, feed.runs[32], 40):
+        feed.poll()
+        assert feed.stalled(feed.runs[32]) == pytest.approx(40, abs=5)
+        assert feed.stalled(feed.runs[33]) is None
+        feed.poll()
+        assert [type(message) for message in posted] == [RunsChanged]
+    feed.poll()
+    assert feed.stalled(feed.runs[32]) is None
+    assert [type(message) for message in posted] == [RunsChanged, RunsChanged]
 
 
 def test_a_store_that_breaks_is_told_and_read_again_when_it_is_back(home: Home) -> None:

@@ -6,17 +6,18 @@ import pytest
 
 from screens.curves import View, x_range_of
 from screens.live import LiveScreen
-from screens.log_view import LogLines, read_end
+from screens.log_view import LogLines
 from screens.widgets.chart import Chart
 from store import events, runs
 from store.connection import open_store
 from tests.screens.opening import look, opened
 from tests.screens.seed import NOW, add_run, log_step
 from tests.screens.support import HOSTILE_SHOWN, SIZES, golden, screen_text
+from tests.workbench.supervision.support import standing_still
 from workbench.insight.diagnosis import Diagnosis
 from workbench.paths import Home
 from workbench.recipe import loads
-from workbench.supervision import queue
+from workbench.supervision import progress, queue
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -42,17 +43,18 @@ async def test_a_queued_run_says_what_it_waits_for(seeded: Home) -> None:
         assert "no points yet" in shown
 
 
-async def test_a_stalled_run_is_named_so(home: Home) -> None:
+async def test_a_stalled_run_is_named_so_until_it_goes_on(home: Home) -> None:
     async with opened(home, (80, 24), "3") as (app, pilot):
-        then = app.feed.clock() + 31
-        app.feed.clock = lambda: then
-        await pilot.press("1", "3")
-        await pilot.pause()
-        assert "stalled" in screen_text(app)
-        with open_store(home.store) as store:
-            log_step(store, 32, 254, 0.4)
-        await look(app, pilot)
-        assert "stalled" not in screen_text(app)
+        with standing_still(home, app.feed.runs[32], 44):
+            await look(app, pilot)
+            assert "stalled" in screen_text(app)
+            assert "alive, but nothing new for 44 s: its log may say why; s stops it" in screen_text(app)
+            await pilot.press("1")
+            assert "! stalled" in screen_text(app)
+            await pilot.press("3")
+            progress.Progress(home.run_folder(app.feed.runs[32].uid), 1).close()
+            await look(app, pilot)
+            assert "stalled" not in screen_text(app)
 
 
 async def test_every_point_is_shown_from_the_first_on(home: Home) -> None:
@@ -123,14 +125,6 @@ async def test_enter_opens_the_whole_log_and_follows_it(home: Home) -> None:
         await pilot.press("escape")
         await pilot.pause()
         assert not app.screen.query(LogLines)
-
-
-def test_only_the_end_of_a_long_log_is_read(tmp_path) -> None:
-    path = tmp_path / "log.txt"
-    path.write_text("".join(f"{n:07d}\n" for n in range(1000)))
-    lines, left_out = read_end(path, 84)
-    assert lines == [f"{n:07d}" for n in range(990, 1000)]
-    assert left_out == 8000 - 84
 
 
 async def test_a_hostile_event_is_shown_as_typed(home: Home) -> None:

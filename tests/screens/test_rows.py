@@ -58,7 +58,7 @@ def test_a_share_is_in_whole_percents(run: Run) -> None:
 
 def test_a_state_needs_no_unicode(run: Run) -> None:
     assert state_words(run, ascii=True).text == "> 42%"
-    assert state_words(run, stalled=True, ascii=True).text == "! stalled 42%"
+    assert state_words(run, stalled=40.0, ascii=True).text == "! stalled 42%"
 
 
 def test_every_failure_reason_has_a_word_and_a_remedy(run: Run) -> None:
@@ -103,7 +103,7 @@ def test_what_ails_a_run_is_told_with_its_remedy(run: Run) -> None:
     trace = Trace(1, 1, False, diagnoses=(Diagnosis("plateau", 30, "plateau since step 30", "a lower rate", {}),))
     assert details.advice(run, trace) == "! plateau since step 30: try a lower rate"
     assert details.advice(replace(run, state="failed"), trace) == ""
-    assert details.advice(run, trace, stalled=True).startswith("! no step for 30 s")
+    assert details.advice(run, trace, stalled=40.0).startswith("! alive, but nothing new for 40 s")
     assert details.advice(run, Trace(1, 1, False)) == ""
 
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.making import toy_rows, write_jsonl
+from tests.making import GOOD, tiny_backbone, toy_rows, write_jsonl
 from tests.training.support import Told, recipe_of, run_of
+from workbench.data.features import IGNORED, Feature
 from workbench.recipe import Recipe
+from workbench.tasks import instructions
 from workbench.training.checkpoints import save
 from workbench.training.events import Evaluated, Event, Logged, Noted, Saved, Staged, Started
 from workbench.training.job import build
-from workbench.training.loop import Control, NotFinite, Progress, update
+from workbench.training.loop import NOT_FINITE_LIMIT, Control, NotFinite, Progress, update
+from workbench.training.publish import step_of, verify
 from workbench.training.worker import reason_of
 
 SLOW = {"warmup": 0.0, "schedule": "constant"}
@@ -117,6 +122,44 @@ def test_a_run_that_is_not_finite_is_given_up_and_never_best(backbone: Path, row
     assert broken
     assert not any(event.best for event in broken)
     assert len([event for event in told if isinstance(event, Logged)]) < made.training.epochs * 9
+
+
+def test_the_last_checkpoint_of_finite_numbers_is_kept(backbone: Path, rows: Path, tmp_path: Path) -> None:
+    tables = {"training": {"epochs": 9, **SLOW}, "evaluation": {"every": 99}, "checkpoint": {"every": 1, "keep": 1}}
+    told: list[Event] = []
+    (tmp_path / "run").mkdir()
+    with pytest.raises(NotFinite):
+        run_of(with_rate(recipe_of(backbone, rows, **tables), 1e30), tmp_path / "run", lambda e, _: told.append(e))
+    losses = [event.values["train/loss"] for event in told if isinstance(event, Logged)]
+    assert [math.isnan(loss) for loss in losses[-NOT_FINITE_LIMIT:]] == [True] * NOT_FINITE_LIMIT
+    bad = [event.step for event in told if isinstance(event, Noted) and event.kind == "warning"]
+    (kept,) = (tmp_path / "run" / "checkpoints").glob("step-*")
+    assert verify(kept)
+    assert step_of(kept) == len(losses) - NOT_FINITE_LIMIT
+    assert bad == list(range(step_of(kept) + 1, len(losses)))
+
+
+def test_labels_that_are_all_ignored_are_no_number_and_end_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ignored(*given: Any) -> Feature:
+        feature = judged(*given)
+        return replace(feature, labels=[IGNORED] * len(feature.ids), items=0)
+
+    judged = instructions.judged
+    monkeypatch.setattr(instructions, "judged", ignored)
+    data = write_jsonl(tmp_path / "rows.jsonl", [{"instruction": text, "output": "yes"} for text in GOOD * 8])
+    tables = {"task": "instructions", "training": {"epochs": 9}, "evaluation": {"every": 1}}
+    made = recipe_of(tiny_backbone(tmp_path / "llama", "llama"), data, **tables)
+    told: list[Event] = []
+    (tmp_path / "run").mkdir()
+    with pytest.raises(NotFinite) as end:
+        run_of(made, tmp_path / "run", lambda event, _: told.append(event))
+    assert reason_of(end.value) == "nan"
+    losses = [event.values["train/loss"] for event in told if isinstance(event, Logged)]
+    assert [math.isnan(loss) for loss in losses] == [True] * NOT_FINITE_LIMIT
+    assert not any(event.best for event in told if isinstance(event, Evaluated))
+    assert [event for event in told if isinstance(event, Saved)] == []
 
 
 def test_patience_ends_a_run_and_leaves_its_best_model(backbone: Path, rows: Path, tmp_path: Path) -> None:

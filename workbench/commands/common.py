@@ -20,7 +20,8 @@ from store.runs import Run
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
 from workbench.supervision import queue
-from workbench.text import number, plain, plural, spelled
+from workbench.supervision.progress import stalled_for
+from workbench.text import duration, number, plain, plural, spelled
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 group_option = click.option("--group", metavar="NAME", help="All runs of this group, in the place of one.")
@@ -89,22 +90,33 @@ def print_json(value: Any) -> None:
     click.echo(spelled(written, lambda char: json.dumps(char)[1:-1]))
 
 
-def run_json(run: Run) -> dict[str, Any]:
-    """Return a run as JSON has it."""
-    return {**asdict(run), "versions": json.loads(run.versions) if run.versions else None}
+def run_json(run: Run, stalled: float | None = None) -> dict[str, Any]:
+    """Return a run as JSON has it; `stalled` are the seconds for which it has stood still."""
+    return {**asdict(run), "stalled": stalled, "versions": json.loads(run.versions) if run.versions else None}
 
 
-def state_words(run: Run) -> str:
-    """Say a run's state in words: running 42%, waits for #3, finished early, failed: data."""
+def stalled_of(home: Home, run: Run) -> float | None:
+    """Return for how many seconds a run that lives has stood still; None where it goes forward or has ended."""
+    return stalled_for(home.run_folder(run.uid), run.attempt) if run.active else None
+
+
+def state_words(run: Run, stalled: float | None = None) -> str:
+    """Say a run's state in words: running 42%, stalled 42%, waits for #3, finished early, failed: data."""
     if run.waits:
         return f"waits for {f'#{run.parent_id}' if run.parent_id else 'its backbone'}"
-    if run.active and run.max_steps:
-        return f"{'pausing' if run.pausing else run.state} {100 * run.step // run.max_steps}%"
+    if run.active and (run.max_steps or stalled):
+        done = f" {100 * run.step // run.max_steps}%" if run.max_steps else ""
+        return f"{'stalled' if stalled else 'pausing' if run.pausing else run.state}{done}"
     if run.state == "finished" and run.reason == "early_stop":
         return "finished early"
     if run.state in ("failed", "crashed", "lost") and run.reason:
         return f"{run.state}: {run.reason.replace('_', ' ')}"
     return run.state
+
+
+def stalled_words(run: Run, seconds: float) -> str:
+    """Say that a run stands still, and for how long."""
+    return f"{state_words(run, seconds)}: alive, but nothing new for {duration(seconds)}; its log may say why"
 
 
 def score_words(run: Run) -> str:

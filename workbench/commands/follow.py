@@ -10,7 +10,7 @@ import click
 from store import points, runs
 from store.connection import Store, read_store
 from store.runs import Run
-from workbench.commands.common import score_words, state_words
+from workbench.commands.common import score_words, stalled_of, stalled_words, state_words
 from workbench.paths import Home
 from workbench.supervision import queue
 from workbench.text import bar, duration, number, plain
@@ -34,7 +34,7 @@ def follow(home: Home, run: Run, *, quiet: bool = False) -> Run:
                 if now is None:
                     return run
                 run, ended = now, now.state in runs.ENDED
-                line = progress_line(store, run)
+                line = progress_line(store, run, stalled_of(home, run))
                 if rewrite:
                     click.echo(f"\r\x1b[K{line}" + ("\n" if ended else ""), nl=False, err=True)
                 elif not quiet and line != shown and (ended or ticks % PLAIN_TICKS == 0):
@@ -51,9 +51,11 @@ def follow(home: Home, run: Run, *, quiet: bool = False) -> Run:
         raise SystemExit(130) from None
 
 
-def progress_line(store: Store, run: Run) -> str:
-    """Return one line: name, state, bar, step, loss, best, time left."""
+def progress_line(store: Store, run: Run, stalled: float | None = None) -> str:
+    """Return one line: name, state, bar, step, loss, best, time left; or for how long it has stood still."""
     head = f"#{run.id} {plain(run.name, 28)}"
+    if stalled:
+        return f"{head}  {stalled_words(run, stalled)}"
     if run.state in ("queued", "starting"):
         return f"{head}  {state_words(run)}"
     summary = points.summaries(store, [run.id])[run.id]

@@ -7,11 +7,21 @@ import time
 import click
 
 from store import runs
-from workbench.commands.common import json_option, pass_home, print_json, reading, run_json, score_words, state_words
+from workbench.commands.common import (
+    json_option,
+    pass_home,
+    print_json,
+    reading,
+    run_json,
+    score_words,
+    stalled_of,
+    state_words,
+)
 from workbench.paths import Home
 from workbench.text import ago, duration, plain, table
 
-STATES = (*runs.OPEN, *runs.ENDED)
+STALLED = "stalled"
+STATES = (*runs.OPEN, STALLED, *runs.ENDED)
 
 
 @click.command("ls", epilog="Example: workbench ls --state running --json")
@@ -22,9 +32,12 @@ STATES = (*runs.OPEN, *runs.ENDED)
 def command(home: Home, state: tuple[str, ...], limit: int, as_json: bool) -> None:
     """List runs, newest first."""
     with reading(home) as store:
-        found = runs.listing(store, states=state, limit=limit)
+        wanted = [*state, *(runs.ACTIVE if STALLED in state else ())]
+        listed = runs.listing(store, states=[each for each in wanted if each != STALLED], limit=limit)
+        stalled = {run.id: stalled_of(home, run) for run in listed}
+    found = [run for run in listed if not state or run.state in state or stalled[run.id]]
     if as_json:
-        print_json([run_json(run) for run in found])
+        print_json([run_json(run, stalled[run.id]) for run in found])
         return
     now = time.time()
     rows = [
@@ -34,7 +47,7 @@ def command(home: Home, state: tuple[str, ...], limit: int, as_json: bool) -> No
             plain(run.task, 20),
             plain(run.backbone.rpartition("/")[2], 24),
             plain(run.strategy, 16),
-            state_words(run),
+            state_words(run, stalled[run.id]),
             score_words(run),
             duration(run.seconds) if run.seconds else "—",
             ago(run.ended or (now if run.active else run.created), now),

@@ -10,7 +10,16 @@ import click
 from store import events, runs
 from store.connection import Store
 from store.events import Event
-from workbench.commands.common import find_run, json_option, pass_home, print_json, reading, state_words
+from workbench.commands.common import (
+    find_run,
+    json_option,
+    pass_home,
+    print_json,
+    reading,
+    stalled_of,
+    stalled_words,
+    state_words,
+)
 from workbench.paths import Home
 from workbench.text import plain, redact
 
@@ -32,11 +41,11 @@ def command(home: Home, run: str, follow: bool, raw: bool, as_json: bool) -> Non
         elif as_json:
             print_json([vars(event) for event in events.listing(store, found.id)])
         else:
-            _print(store, found.id, follow)
+            _print(home, store, found.id, follow)
 
 
-def _print(store: Store, run_id: int, follow: bool) -> None:
-    last = 0
+def _print(home: Home, store: Store, run_id: int, follow: bool) -> None:
+    last, stood_still = 0, False
     while True:
         run = runs.get(store, run_id)
         for event in events.listing(store, run_id, after=last):
@@ -46,6 +55,10 @@ def _print(store: Store, run_id: int, follow: bool) -> None:
             if run is not None and run.waits:
                 click.echo(state_words(run))
             return
+        stalled = stalled_of(home, run)
+        if bool(stalled) != stood_still:
+            stood_still = bool(stalled)
+            click.echo(stalled_words(run, stalled) if stalled else "it goes on")
         time.sleep(FOLLOW_SECONDS)
 
 

@@ -13,7 +13,17 @@ from store import checkpoints, events, points, predictions, runs
 from store.connection import Store
 from store.predictions import Prediction
 from store.runs import Run
-from workbench.commands.common import find_run, json_option, pass_home, print_json, reading, run_json, state_words
+from workbench.commands.common import (
+    find_run,
+    json_option,
+    pass_home,
+    print_json,
+    reading,
+    run_json,
+    stalled_of,
+    stalled_words,
+    state_words,
+)
 from workbench.insight.labels import confusion, label_rows, mistakes
 from workbench.insight.remedies import diagnoses_of
 from workbench.insight.repeats import repeat_of
@@ -21,6 +31,9 @@ from workbench.insight.resumes import KIND, resumes_of
 from workbench.insight.words import learning_words
 from workbench.paths import Home
 from workbench.text import ago, count, duration, number, plain, quantity, size, spelled, table
+from workbench.worker_log import last_lines
+
+LOG_LINES = 6
 
 
 @click.command(epilog="Example: workbench show 3 --recipe > again.toml")
@@ -48,7 +61,7 @@ def _toml_escape(char: str) -> str:
 def _as_json(store: Store, home: Home, run: Run) -> dict[str, object]:
     told = predictions.listing(store, run.id)
     return {
-        **run_json(run),
+        **run_json(run, stalled_of(home, run)),
         "trainable_share": run.trainable / run.parameters if run.trainable is not None and run.parameters else None,
         "folder": str(home.run_folder(run.uid)),
         "untrained": _untrained(store, run),
@@ -71,7 +84,7 @@ def _as_text(store: Store, home: Home, run: Run) -> list[str]:
     facts = [
         ("run", f"#{run.id} {plain(run.name)}"),
         *([("from", f"run #{parent.id} {plain(parent.name)}")] if parent else []),
-        ("state", state_words(run) + (f" — {plain(run.error, 400)}" if run.error else "")),
+        ("state", _state(run, stalled_of(home, run))),
         *([("resumed", resumed)] if resumed else []),
         *([("repeat", repeat.words)] if repeat else []),
         ("task", plain(f"{run.task} on {run.dataset}")),
@@ -88,7 +101,7 @@ def _as_text(store: Store, home: Home, run: Run) -> list[str]:
         ("seed", str(run.seed)),
         ("folder", plain(home.run_folder(run.uid))),
     ]
-    lines = [*table([list(fact) for fact in facts]), *_diagnosis_lines(store, run)]
+    lines = [*table([list(fact) for fact in facts]), *_last_words(home, run), *_diagnosis_lines(store, run)]
     summaries = points.summaries(store, [run.id])[run.id]
     if summaries:
         rows = [
@@ -103,6 +116,14 @@ def _as_text(store: Store, home: Home, run: Run) -> list[str]:
         rows = [[each.kind, str(each.step), plain(each.path), size(each.bytes)] for each in saved]
         lines += ["", *table(rows, ["saved", "step", "path", "size"], ["left", "right"])]
     return [*lines, "", "recipe", *(f"  {plain(line)}" for line in run.recipe.splitlines() if line)]
+
+
+def _last_words(home: Home, run: Run) -> list[str]:
+    """Return what the worker of a run that failed wrote last."""
+    if run.state not in ("failed", "crashed", "lost"):
+        return []
+    found = last_lines(home.run_folder(run.uid) / "log.txt", LOG_LINES)
+    return ["", "last words of its log", *(f"  {line}" for line in found)] if found else []
 
 
 def _diagnosis_lines(store: Store, run: Run) -> list[str]:
@@ -142,6 +163,11 @@ def _untrained(store: Store, run: Run) -> float | None:
     """Return the goal's value before the first update, where the task was measured then."""
     steps, values = points.curve(store, run.id, run.goal_key or "")
     return values[0] if steps and steps[0] == 0 else None
+
+
+def _state(run: Run, stalled: float | None) -> str:
+    words = stalled_words(run, stalled) if stalled else state_words(run)
+    return words + (f" — {plain(run.error, 400)}" if run.error else "")
 
 
 def _best(run: Run) -> str:

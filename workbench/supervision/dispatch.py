@@ -21,6 +21,7 @@ from workbench.errors import WorkbenchError
 from workbench.paths import Home
 from workbench.supervision import folders, locks, others, worker_side
 from workbench.supervision.environment import allowed
+from workbench.supervision.lost_gpus import is_left_out
 from workbench.supervision.slots import Slot, find_slots, fitting, overlap
 
 SHEPHERD = Path(__file__).with_name("shepherd.py")
@@ -168,8 +169,11 @@ def _start(home: Home, store: Store, run: Run, slot: Slot, held: Sequence[int]) 
 
 
 def is_busy(home: Home, slot: Slot) -> bool:
-    """Return whether a run lives that had this slot last, or one that shares a GPU with it, whatever its row says."""
-    return occupant(home, slot) is not None
+    """Return whether a run lives that had this slot last, or one that shares a GPU with it, whatever its row says.
+
+    A slot whose GPU was lost counts as busy until a person clears it.
+    """
+    return is_left_out(home, slot.name) or occupant(home, slot) is not None
 
 
 def occupant(home: Home, slot: Slot) -> str | None:

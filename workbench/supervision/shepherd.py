@@ -32,6 +32,8 @@ WORKER = "workbench.training.worker"
 LOG_TAIL = 65_536
 RETRY_SECONDS = 300.0
 ERROR_LENGTH = 500
+CONTROL_GROUPS = Path("/proc/self/cgroup")
+MEMORY = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -165,12 +167,25 @@ def judge(ending: Ending, run: Run) -> tuple[str, str, str]:
 
 
 def oom_kills() -> int:
-    """Return how many processes the kernel has killed for want of memory since boot; 0 where it does not say."""
-    with contextlib.suppress(OSError, ValueError):
-        for line in Path("/proc/vmstat").read_text().splitlines():
-            if line.startswith("oom_kill "):
-                return int(line.split()[1])
+    """Return how many processes the kernel has killed for want of memory, in this control group where it counts them
+    apart, else on the whole machine; 0 where it does not say."""
+    for file in (*_of_control_group(), Path("/proc/vmstat")):
+        with contextlib.suppress(OSError, ValueError):
+            for line in file.read_text().splitlines():
+                if line.startswith("oom_kill "):
+                    return int(line.split()[1])
     return 0
+
+
+def _of_control_group() -> list[Path]:
+    """Return where the kernel tells of the memory of this process's control group, version 2 and 1."""
+    try:
+        lines = [line.split(":", 2) for line in CONTROL_GROUPS.read_text().splitlines()]
+    except OSError:
+        return []
+    two = [MEMORY / path.strip("/") / "memory.events" for number, _, path in lines if number == "0"]
+    one = [MEMORY / "memory" / path.strip("/") / "memory.oom_control" for _, kind, path in lines if kind == "memory"]
+    return [*two, *one]
 
 
 def last_line(log: Path, start: int) -> str:

@@ -37,8 +37,8 @@ class Judged:
 
     @property
     def mean(self) -> float:
-        """The mean loss of a token in nats."""
-        return math.fsum(self.losses) / len(self.losses)
+        """The mean loss of a token in nats; not a number where no token was judged."""
+        return math.fsum(self.losses) / len(self.losses) if self.losses else math.nan
 
 
 # tokens

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
+FILES = ("model.safetensors", "optimiser.safetensors", "random.safetensors", "state.json")
+"""Without each of these nothing can be resumed; `average.safetensors` is there where weights are averaged."""
+
+
 @dataclass
 class Progress:
     """Where a run is: `step` updates are done, `window` of them in this epoch.
@@ -70,7 +74,7 @@ def restore(
     import torch
     from safetensors.torch import load_file
 
-    folder = newest_valid(parent, broken)
+    folder = newest_valid(parent, broken, FILES)
     if folder is None:
         return None
     weights = load_file(folder / "model.safetensors")

@@ -35,7 +35,7 @@ READ_EVERY = 10
 """Updates between two reads of the loss from a GPU: a read waits for the device."""
 
 NOT_FINITE_LIMIT = 5
-"""Updates in a row without a finite gradient after which a run is given up."""
+"""Updates in a row without a finite loss and gradient after which a run is given up."""
 
 
 MANY = 500
@@ -122,11 +122,12 @@ def update(job: Job, window: list[list[int]], progress: Progress) -> Update:
     training, accelerator = job.recipe.training, job.accelerator
     seed_update(job.recipe.seed, progress.step, accelerator)
     batches = [job.varied(rows, progress.epoch) for rows in window]
-    items = max(1, sum(feature.items for rows in batches for feature, _ in rows))
-    total = torch.zeros((), device=accelerator.device)
+    items = sum(feature.items for rows in batches for feature, _ in rows)
+    # The mean over no items at all is no number, and shown so.
+    total = torch.full((), 0.0 if items else math.nan, device=accelerator.device)
     for rows in batches:
         if mine := share_of(rows, accelerator):
-            loss = batch_loss(job, [feature for feature, _ in mine], [number for _, number in mine]) / items
+            loss = batch_loss(job, [feature for feature, _ in mine], [number for _, number in mine]) / max(1, items)
             loss = loss * math.nan if failpoint("update.forward") else loss
             accelerator.backward(loss)
             total += loss.detach()
@@ -182,7 +183,8 @@ class Unread:
         speed = sum(each.examples for each in updates) / elapsed
         for each, (loss, norm) in zip(updates, numbers, strict=True):
             self.progress.seconds += elapsed / len(updates)
-            self.progress.not_finite = 0 if math.isfinite(norm) else self.progress.not_finite + 1
+            finite = math.isfinite(norm) and not math.isnan(loss)
+            self.progress.not_finite = 0 if finite else self.progress.not_finite + 1
             if job.ranges:
                 self.progress.losses.append(loss if math.isfinite(norm) else math.nan)
             values = {"train/loss": loss, "train/grad_norm": norm, "train/rate": each.rate}
@@ -190,7 +192,8 @@ class Unread:
             epoch = each.step / job.updates_per_epoch
             yield Logged(each.step, epoch, self.progress.seconds, values)
         if self.progress.not_finite >= NOT_FINITE_LIMIT and not job.ranges:
-            raise NotFinite(f"no finite gradient in {self.progress.not_finite} updates up to {updates[-1].step}")
+            bad = f"no finite loss and gradient in {self.progress.not_finite} updates up to {updates[-1].step}"
+            raise NotFinite(bad)
 
 
 def set_learning(job: Job, learning: frozenset[str], progress: Progress) -> Staged:
@@ -255,8 +258,11 @@ def _evaluate(job: Job, progress: Progress, counts: bool) -> Iterator[Event]:
 
 
 def save(job: Job, progress: Progress) -> Iterator[Event]:
-    """Publish a checkpoint and prune the older ones."""
+    """Publish a checkpoint and prune the older ones; none while the numbers are not finite, for the good ones stay."""
     if not job.main:
+        return
+    if progress.not_finite and not job.ranges:
+        yield Noted(progress.step, "warning", "no checkpoint of what is not a number: the last good one is kept")
         return
     yield Saving(progress.step)
     parent = job.folder / "checkpoints"

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,21 +51,28 @@ def publish(final: Path, write: Callable[[Path], None], *, read_only: bool = Fal
     listing.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     listing.chmod(0o400 if read_only else 0o600)
     _sync(listing)
-    _sync(beside)
+    for folder in (*(path for path in beside.rglob("*") if path.is_dir()), beside):
+        _sync(folder)
     failpoint("publish.before_rename")
     beside.rename(final)
     failpoint("publish.after_rename")
-    _sync(final.parent)
+    # Their own parent too: it may be as new as they are.
+    for folder in (final.parent, final.parent.parent):
+        _sync(folder)
     return _describe(final)
 
 
-def verify(folder: Path) -> bool:
-    """Return whether every file is there with the size and SHA-256 of the manifest."""
+def verify(folder: Path, needed: Collection[str] = ()) -> bool:
+    """Return whether every file is there with the size and SHA-256 of the manifest, and those `needed` are in it."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        return bool(manifest) and all(
-            (folder / name).stat().st_size == entry["bytes"] and _sha256(folder / name) == entry["sha256"]
-            for name, entry in manifest.items()
+        return (
+            bool(manifest)
+            and manifest.keys() >= set(needed)
+            and all(
+                (folder / name).stat().st_size == entry["bytes"] and _sha256(folder / name) == entry["sha256"]
+                for name, entry in manifest.items()
+            )
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
@@ -81,10 +88,13 @@ def refuse_damaged(folder: Path) -> None:
         )
 
 
-def newest_valid(parent: Path, broken: list[str]) -> Path | None:
-    """Return the newest `step-…` folder that verifies; a broken one is set aside, and its name added to `broken`."""
+def newest_valid(parent: Path, broken: list[str], needed: Collection[str] = ()) -> Path | None:
+    """Return the newest `step-…` folder that verifies and has what is `needed`.
+
+    A broken one is set aside, and its name added to `broken`.
+    """
     for folder in sorted(parent.glob("step-*"), reverse=True):
-        if verify(folder):
+        if verify(folder, needed):
             return folder
         set_aside(folder)
         broken.append(folder.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import sqlite3
@@ -15,6 +16,7 @@ from typing import Any
 from store import commands, events, points, runs
 from store.connection import open_store
 from workbench import telemetry
+from workbench.supervision.progress import Progress
 from workbench.training.control import VERBS, Control
 from workbench.training.events import Event, Noted, Saving
 from workbench.training.journal import Entry, Journal
@@ -25,6 +27,8 @@ SAMPLE_SECONDS = 2.0
 ENDED = {"finished": "finished", "stopped": "was stopped", "paused": "was paused", "failed": "failed"}
 CLOSE_SECONDS = 30.0
 """How long the end of a run waits for a store that cannot be written."""
+LONG = ("start", "eval")
+"""The notes after which nothing more may come for a while."""
 
 
 class Reporter:
@@ -48,6 +52,7 @@ class Reporter:
         assert run is not None
         self.run = run
         self._journal = Journal(folder)
+        self._progress = Progress(folder, attempt)
         self._queue.extend(self._journal.after(run.journal))
         known = max([run.step, *(entry.event.step for entry in self._queue)])
         self._recorder = Recorder(
@@ -68,6 +73,7 @@ class Reporter:
         if isinstance(event, Saving):
             self._journal.sync()
         self._queue.append(self._journal.append(event, time.time()))
+        self._progress.went_on(long=isinstance(event, Noted) and event.kind in LONG)
 
     def ring(self) -> None:
         """Look for commands now."""
@@ -89,6 +95,7 @@ class Reporter:
             time.sleep(FLUSH_SECONDS)
         self._store.close()
         self._journal.close()
+        self._progress.close()
 
     def _write_until_closed(self) -> None:
         while not self._closing.is_set():
@@ -192,6 +199,8 @@ class Reporter:
         if self._running:
             import torch
 
-            if torch.cuda.is_available() and torch.cuda.is_initialized():
-                return int(torch.cuda.max_memory_reserved())
+            # A GPU that was lost cannot be asked.
+            with contextlib.suppress(RuntimeError):
+                if torch.cuda.is_available() and torch.cuda.is_initialized():
+                    return int(torch.cuda.max_memory_reserved())
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

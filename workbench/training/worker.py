@@ -15,6 +15,7 @@ from workbench.errors import WorkbenchError
 from workbench.paths import Home
 from workbench.redaction import redact
 from workbench.shortage import REASONS, words_of
+from workbench.supervision.lost_gpus import leave_out
 from workbench.supervision.worker_side import enter
 from workbench.training.control import Control
 from workbench.training.events import Noted, Started
@@ -23,6 +24,13 @@ from workbench.training.reporter import Reporter
 
 NO_SPACE = (27, 28)
 """EFBIG and ENOSPC."""
+DEAD_CONTEXT = "CUDA error:"
+"""How words begin that torch has from the driver; after most of them no call of this process to the GPU succeeds."""
+LOST = (
+    *("unknown error", "unspecified launch failure", "GPU is lost", "uncorrectable", "hardware stack error"),
+    *("no CUDA-capable device", "busy or unavailable", "device not ready", "system not yet initialized"),
+)
+"""What is said of a GPU itself; a failed assertion or an address of nowhere is the fault of code or data."""
 
 GPU_MEMORY = ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 """What is said where GPU memory runs out outside of torch's own allocator."""
@@ -51,7 +59,14 @@ def carry_out(folder: Path, attempt: int) -> int:
         state, reason = "failed", reason_of(problem)
         words = words_of(reason, problem) if reason in REASONS else str(problem).strip()
         error = redact(words) or type(problem).__name__
+    if reason == "gpu_lost":
+        leave_out(home, os.environ.get("WORKBENCH_SLOT", ""), f"lost by run #{run_id}: {error}")
     reporter.close(state, reason, error)
+    if error and error.startswith(DEAD_CONTEXT):
+        # Whoever lets go of a dead device in good order may wait for it for ever.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(1)
     return 1 if state == "failed" else 0
 
 
@@ -64,6 +79,8 @@ def reason_of(problem: BaseException) -> str:
         return "nan"
     if isinstance(problem, torch.OutOfMemoryError) or any(each in words for each in GPU_MEMORY):
         return "gpu_oom"
+    if words.startswith(DEAD_CONTEXT) and any(sign in words for sign in LOST):
+        return "gpu_lost"
     if isinstance(problem, MemoryError) or "can't allocate memory" in words:
         return "host_oom"
     if (isinstance(problem, OSError) and problem.errno in NO_SPACE) or "(os error 28)" in words:

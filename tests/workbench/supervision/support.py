@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from store import runs
@@ -13,6 +14,7 @@ from store.connection import open_store
 from store.runs import Run
 from workbench.paths import Home
 from workbench.recipe import Recipe, parse
+from workbench.supervision import locks, progress, worker_side
 
 SECONDS = 30.0
 
@@ -55,6 +57,21 @@ def change(home: Home, run: Run, **columns: object) -> None:
 def until_state(home: Home, run: Run, *states: str) -> Run:
     until(lambda: look(home, run).state in states)
     return look(home, run)
+
+
+@contextmanager
+def standing_still(home: Home, run: Run, seconds: float) -> Iterator[None]:
+    """Let a run be alive whose worker had its last event some seconds ago."""
+    folder = home.run_folder(run.uid)
+    folder.mkdir(parents=True, exist_ok=True)
+    claim = locks.take_claim(folder)
+    assert claim is not None
+    (folder / f"started.{run.attempt}").write_text(worker_side.boot_id())
+    (folder / progress.FILE).write_text(f"{run.attempt} {time.monotonic() - seconds} {progress.LEAST_SECONDS}\n")
+    try:
+        yield
+    finally:
+        os.close(claim)
 
 
 def processes(*words: str) -> list[int]:
