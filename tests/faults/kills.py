@@ -31,7 +31,8 @@ from workbench.supervision import queue
 
 STRATEGIES = ("full", "gradual", "scratch")
 FAILPOINTS = (
-    *("update.backward", "update.done", "evaluate.done", "checkpoint.saved"),
+    *("update.forward", "update.backward", "update.step", "update.done"),
+    *("evaluate.begin", "evaluate.done", "checkpoint.saved"),
     *("publish.begin", "publish.written", "publish.hashed", "publish.before_rename", "publish.after_rename"),
     "publish.pruned",
 )

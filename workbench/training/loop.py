@@ -130,6 +130,7 @@ def update(job: Job, window: list[list[int]], progress: Progress) -> Update:
     for rows in batches:
         if mine := share_of(rows, accelerator):
             loss = batch_loss(job, [feature for feature, _ in mine], [number for _, number in mine]) / items
+            loss = loss * math.nan if failpoint("update.forward") else loss
             accelerator.backward(loss)
             total += loss.detach()
     add_up(accelerator, job.model.parameters(), total)
@@ -139,6 +140,7 @@ def update(job: Job, window: list[list[int]], progress: Progress) -> Update:
     set_rate(job.optimiser, rate)
     # The fused optimiser leaves everything as it is where this is 1: no wait for the device to find out.
     job.optimiser.found_inf = (~torch.isfinite(norm)).float()  # type: ignore[attr-defined]
+    failpoint("update.step")
     job.optimiser.step()
     job.optimiser.zero_grad(set_to_none=True)
     job.average.update(progress.step)
@@ -228,6 +230,7 @@ def evaluate(job: Job, progress: Progress) -> Iterator[Event]:
 
 
 def _evaluate(job: Job, progress: Progress) -> Iterator[Event]:
+    failpoint("evaluate.begin")
     answers, found = job.evaluate()
     metrics = found[""]
     failpoint("evaluate.done")
