@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from workbench.tasks.answer import Answer
+from workbench.answer import Answer
 
 
 @dataclass(frozen=True)

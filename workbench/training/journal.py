@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from workbench.tasks.answer import Answer
+from workbench.answer import Answer
 from workbench.training.events import Evaluated, Event, Logged, Noted, Saved, Saving, Staged, Started
 
 FILE = "journal.jsonl"
