@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from store import events, history
 from store.connection import Store
 
 ACTIVE = ("starting", "running", "stopping")
@@ -171,18 +172,52 @@ def move(
         sql += " AND attempt=?"
         parameters.append(attempt)
     with store.write() as connection:
-        return connection.execute(sql, parameters).rowcount == 1
+        if connection.execute(sql, parameters).rowcount != 1:
+            return False
+        _remember(connection, store, run_id, {"state": state, **columns}, since, attempt)
+        return True
+
+
+def tell(store: Store, run_id: int, row: tuple[float, int, str, str, str, Any]) -> None:
+    """Write an event (time, step, kind, level, text, data) that is not the worker's own, and keep it in the folder."""
+    with store.write() as connection:
+        events.append(connection, run_id, [row])
+        _remember(connection, store, run_id, {}, event=row)
+
+
+def _remember(
+    connection: sqlite3.Connection,
+    store: Store,
+    run_id: int,
+    columns: dict[str, Any],
+    since: Sequence[str] = (),
+    attempt: int | None = None,
+    event: Sequence[Any] | None = None,
+) -> None:
+    """Keep a change in the run's folder too, inside the transaction that makes it."""
+    row = connection.execute("SELECT uid, journal, peak_bytes FROM run WHERE id=?", (run_id,)).fetchone()
+    if row is None:
+        return
+    if columns.get("state") in ENDED:
+        columns = {"peak_bytes": row["peak_bytes"]} | columns
+    change = history.Change(row["journal"], columns, list(since), attempt, list(event) if event else None)
+    history.append(history.folder_of(store.path, row["uid"]), change)
 
 
 def start(store: Store, run_id: int, attempt: int, slot: str) -> bool:
     """Begin an attempt of a queued run in a slot; return False, having changed nothing, where it is not queued."""
+    cleared = {"ended": None, "reason": None, "error": None, "exit_code": None}
+    columns = {"state": "starting", "attempt": attempt, "slot": slot, **cleared}
+    assignments = ", ".join(f"{name}=?" for name in columns)
     with store.write() as connection:
-        cursor = connection.execute(
-            """UPDATE run SET state='starting', attempt=?, slot=?, started=coalesce(started, ?), ended=NULL,
-                reason=NULL, error=NULL, exit_code=NULL WHERE id=? AND state='queued'""",
-            (attempt, slot, time.time(), run_id),
-        )
-        return cursor.rowcount == 1
+        begun = connection.execute(
+            f"UPDATE run SET {assignments}, started=coalesce(started, ?) WHERE id=? AND state='queued' RETURNING started",
+            (*columns.values(), time.time(), run_id),
+        ).fetchone()
+        if begun is None:
+            return False
+        _remember(connection, store, run_id, {**columns, "started": begun[0]}, ("queued",))
+        return True
 
 
 def active(store: Store) -> list[Run]:

@@ -108,8 +108,9 @@ def _file_system(home: Home) -> Iterator[Finding]:
     place = next(path for path in (home.root, *home.root.parents) if path.exists())
     kind = file_system_of(place)
     if is_network(kind):
+        words = f"{kind}, a network file system: the store is kept without a write-ahead log"
         remedy = "Use it from one machine alone, or choose a local disk with --home DIR; models may lie anywhere."
-        yield Finding("bad", "file system", f"{kind}, a network file system: the store is kept without a write-ahead log", remedy)
+        yield Finding("warn", "file system", words, remedy)
     else:
         yield Finding("ok", "file system", kind or "unknown")
     free = telemetry.disk_free(place)

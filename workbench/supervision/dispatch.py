@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from store import events, runs
+from store import runs
 from store.connection import Store, open_store
 from store.runs import ACTIVE, BACKBONE, Run
 from workbench import handover
@@ -90,8 +90,7 @@ def hand_over(home: Home, store: Store) -> None:
             conclude(store, run, "failed", BACKBONE, words, since=("queued",))
         elif runs.move(store, run.id, "queued", since=("queued",), attempt=run.attempt, reason=None):
             text = f"begins with the best model of run #{parent.id} {parent.name}"
-            with store.write() as connection:
-                events.append(connection, run.id, [(time.time(), run.step, "backbone", "info", text, None)])
+            runs.tell(store, run.id, (time.time(), run.step, "backbone", "info", text, None))
 
 
 def start_next(home: Home, store: Store, slot: Slot, wishes: Sequence[str]) -> None:
@@ -150,9 +149,7 @@ def conclude(
     columns = {"reason": reason, "error": words if error else None, "exit_code": exit_code, "ended": now}
     if not runs.move(store, run.id, state, since=since, attempt=run.attempt, **columns):
         return False
-    with store.write() as connection:
-        level = "error" if error else "info"
-        events.append(connection, run.id, [(now, run.step, "end", level, f"{state}: {words}", None)])
+    runs.tell(store, run.id, (now, run.step, "end", "error" if error else "info", f"{state}: {words}", None))
     return True
 
 
