@@ -59,7 +59,7 @@ def ask_stop(place: PlaceScreen, run: Run) -> None:
 def _stop(place: PlaceScreen, run: Run) -> str:
     from workbench.supervision import queue
 
-    return str(queue.stop(place.workbench.home, run))
+    return queue.stop(place.workbench.home, run).words
 
 
 def resume(place: PlaceScreen, run: Run) -> None:

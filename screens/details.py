@@ -86,7 +86,7 @@ def doing_words(run: Run, *, stalled: bool = False) -> str:
         "queued": "queued: starts when a slot is free",
         "starting": "starting: loading model and data",
         "running": "training",
-        "stopping": "stopping after this step",
+        "stopping": f"{'pausing' if run.pausing else 'stopping'} after this step",
         "finished": "done, stopped early: no more gain" if run.reason == "early_stop" else "done",
         "stopped": "stopped: u resumes",
         "paused": "paused: u resumes",

@@ -90,7 +90,7 @@ def state_words(run: Run, *, stalled: bool = False, ascii: bool = False) -> Stat
     if run.state == "running":
         return StateWords(play, percent, style)
     if run.state in ("starting", "stopping"):
-        return StateWords(play, run.state, style)
+        return StateWords(play, "pausing" if run.pausing else run.state, style)
     if run.state in ("failed", "crashed", "lost"):
         return StateWords(fail, REASONS.get(run.reason or "", run.state), style)
     if run.state == "queued":

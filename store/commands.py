@@ -11,6 +11,8 @@ from store.connection import Store
 
 @dataclass(frozen=True)
 class Command:
+    """Steps are updates done. `done_step` is None where it is not done; `answer` may say why it is not."""
+
     id: int
     run_id: int
     attempt: int
@@ -22,7 +24,7 @@ class Command:
 
 
 def ask(store: Store, run_id: int, attempt: int, verb: str) -> int:
-    """Ask the worker of this attempt to do `verb` (stop); return the command's number."""
+    """Ask the worker of this attempt to do `verb` (stop, pause, checkpoint, evaluate); return the command's number."""
     with store.write() as connection:
         cursor = connection.execute(
             "INSERT INTO command(run_id, attempt, verb, asked) VALUES(?,?,?,?)", (run_id, attempt, verb, time.time())
@@ -45,8 +47,19 @@ def accept(connection: sqlite3.Connection, command_id: int, step: int) -> None:
 
 
 def finish(connection: sqlite3.Connection, command_id: int, step: int, answer: str) -> None:
-    """Record at which step the command was done, and how."""
-    connection.execute("UPDATE command SET done_step=?, answer=? WHERE id=?", (step, answer, command_id))
+    """Record at which step the command was done, and how; what was said of it first stays."""
+    connection.execute(
+        """UPDATE command SET accepted_step=min(coalesce(accepted_step, ?1), ?1), done_step=?1, answer=?2
+            WHERE id=?3 AND done_step IS NULL""",
+        (step, answer, command_id),
+    )
+
+
+def leave(connection: sqlite3.Connection, run_id: int, attempt: int, answer: str) -> None:
+    """Record why the commands of an attempt that ends were not done."""
+    connection.execute(
+        "UPDATE command SET answer=? WHERE run_id=? AND attempt=? AND done_step IS NULL", (answer, run_id, attempt)
+    )
 
 
 def get(store: Store, command_id: int) -> Command | None:

@@ -17,14 +17,16 @@ OPEN = ("queued", *ACTIVE)
 ENDED = ("paused", "finished", "stopped", "failed", "crashed", "lost")
 BACKBONE = "backbone"
 """The reason of a queued run that waits for the model of another, and of one that failed for want of it."""
+PAUSE = "pause"
+"""The reason of a run in `stopping` that will be paused."""
 
 
 @dataclass(frozen=True)
 class Run:
     """One recipe carried out. Times are seconds since the epoch; `seconds` is training time over all attempts;
     `journal` is the last entry of the run folder's journal that the store has; `trainable` counts the weights that
-    learned at the same time, at most; `reason` says why it ended as it did, or what a queued run waits for beside a
-    slot."""
+    learned at the same time, at most; `reason` says why it ended as it did, what a queued run waits for beside a
+    slot, or that a stopping one will be paused."""
 
     id: int
     uid: str
@@ -71,6 +73,11 @@ class Run:
     def waits(self) -> bool:
         """Whether it is queued and waits for the model of another run."""
         return self.state == "queued" and self.reason == BACKBONE
+
+    @property
+    def pausing(self) -> bool:
+        """Whether it is stopping in order to be paused."""
+        return self.state == "stopping" and self.reason == PAUSE
 
 
 _COLUMNS = ", ".join(field.name for field in fields(Run))

@@ -25,14 +25,17 @@ COMMANDS = {
     "group": "group",
     "predict": "predict",
     "stop": "stop",
+    "pause": "pause",
     "resume": "resume",
+    "checkpoint": "checkpoint",
+    "evaluate": "evaluate",
     "rm": "remove",
     "paths": "paths",
     "doctor": "doctor",
 }
 """Command → the module that holds it, loaded when it is asked for."""
 
-CHANGING = ("demo", "train", "stop", "resume", "rm")
+CHANGING = ("demo", "train", "stop", "pause", "resume", "checkpoint", "evaluate", "rm")
 """The commands that --readonly refuses."""
 
 TROUBLE = 2

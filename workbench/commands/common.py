@@ -81,7 +81,7 @@ def state_words(run: Run) -> str:
     if run.waits:
         return f"waits for {f'#{run.parent_id}' if run.parent_id else 'its backbone'}"
     if run.active and run.max_steps:
-        return f"{run.state} {100 * run.step // run.max_steps}%"
+        return f"{'pausing' if run.pausing else run.state} {100 * run.step // run.max_steps}%"
     if run.state == "finished" and run.reason == "early_stop":
         return "finished early"
     if run.state in ("failed", "crashed", "lost") and run.reason:

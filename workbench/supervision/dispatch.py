@@ -61,7 +61,7 @@ def reap(home: Home, store: Store) -> None:
         if boot is None and run.state == "starting":
             _put_back(store, run, max([0, *worker_side.started_attempts(folder)]))
         elif boot is None and run.state == "stopping":
-            conclude(store, run, "stopped", "user", "before it began", error=False)
+            conclude(store, run, "paused" if run.pausing else "stopped", "user", "before it began", error=False)
         elif boot and boot != worker_side.boot_id():
             conclude(store, run, "lost", "machine_restart", f"the machine restarted {_at(run)}")
         else:

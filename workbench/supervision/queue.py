@@ -1,4 +1,4 @@
-"""What a person asks of the queue: submit, stop, resume, delete. `advance` makes it go on."""
+"""What a person asks of the queue: submit, stop, pause, resume, delete. `advance` makes it go on."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import platform
 import signal
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from store import commands, points, runs
 from store.connection import Store, StoreError, is_current, open_store, prepare_apart
-from store.runs import BACKBONE, OPEN, Run
+from store.runs import ACTIVE, BACKBONE, OPEN, PAUSE, Run
 from workbench import handover, parents, pipelines
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
@@ -23,10 +24,28 @@ from workbench.supervision.slots import find_slots
 if TYPE_CHECKING:
     from workbench.recipe import Recipe
 
-__all__ = ["advance", "delete", "resume", "stop", "submit", "submit_group"]
+__all__ = ["Asked", "advance", "ask", "delete", "pause", "resume", "stop", "submit", "submit_group"]
 
 RESUMABLE = ("paused", "stopped", "failed", "crashed", "lost")
+STATES = {"stop": "stopped", "pause": "paused"}
+"""What ends a run → the state in which it ends."""
+WORDS = {
+    "stop": "was asked to stop; it saves a checkpoint first",
+    "pause": "was asked to pause; it saves a checkpoint first",
+    "checkpoint": "was asked to save a checkpoint",
+    "evaluate": "was asked to evaluate",
+}
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked of a run, in words; `command` is what its worker will answer, None where it is done already."""
+
+    run: Run
+    verb: str
+    words: str
+    command: int | None = None
 
 
 def submit(home: Home, recipe: Recipe, *, parent_id: int | None = None, grp: str | None = None) -> Run:
@@ -124,24 +143,38 @@ def _add(home: Home, store: Store, recipe: Recipe, parent_id: int | None, grp: s
     return _fresh(store, run_id)
 
 
-def stop(home: Home, run: Run) -> str:
-    """End a queued run at once, or ask the worker of an active one to stop; return words for people."""
+def stop(home: Home, run: Run) -> Asked:
+    """End a queued run at once, or ask the worker of an active one to stop."""
+    return ask(home, run, "stop")
+
+
+def pause(home: Home, run: Run) -> Asked:
+    """Take a queued run from the queue until it is resumed, or ask the worker of an active one to pause."""
+    return ask(home, run, "pause")
+
+
+def ask(home: Home, run: Run, verb: str) -> Asked:
+    """Ask the worker of an active run to stop, pause, checkpoint or evaluate; the first two end a queued one."""
     if run.active and not locks.alive(home.run_folder(run.uid)):
         advance(home)
     with _open(home) as store:
         now = _fresh(store, run.id)
-        if now.state == "queued" and conclude(
-            store, now, "stopped", "user", "taken from the queue", since=("queued",), error=False
-        ):
-            return f"{_called(now)} was taken from the queue"
+        if verb in STATES and now.state == "queued":
+            words = "taken from the queue"
+            if conclude(store, now, STATES[verb], "user", words, since=("queued",), error=False):
+                return Asked(now, verb, f"{_called(now)} was {words}: it is {STATES[verb]}")
         now = _fresh(store, run.id)
         if not now.active:
             raise WorkbenchError(f"it is not running: it is {now.state}", where=_called(now), hint=_next_step(now))
+        if now.state == "stopping" and verb != "stop" and not (verb == "pause" and now.pausing):
+            raise WorkbenchError("it is stopping already", where=_called(now), hint="It saves a checkpoint as it ends.")
         # The command first: a run may stop without having said `stopping`, but must not say so and never stop.
-        commands.ask(store, now.id, now.attempt, "stop")
-        runs.move(store, now.id, "stopping", since=("starting", "running"), attempt=now.attempt)
+        command = commands.ask(store, now.id, now.attempt, verb)
+        if verb in STATES:
+            reason = PAUSE if verb == "pause" else None
+            runs.move(store, now.id, "stopping", since=ACTIVE, attempt=now.attempt, reason=reason)
     locks.signal_worker(home.run_folder(now.uid), signal.SIGUSR1)
-    return f"{_called(now)} was asked to stop; it saves a checkpoint first"
+    return Asked(now, verb, f"{_called(now)} {WORDS[verb]}", command)
 
 
 def resume(home: Home, run: Run) -> Run:

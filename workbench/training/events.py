@@ -77,7 +77,7 @@ class Saved:
 
 @dataclass(frozen=True)
 class Noted:
-    """Something worth a line in the log; `kind` is resume, warning, stop, early_stop or range_test."""
+    """Something worth a line in the log; `kind` is a verb of `Control` where what was asked is done."""
 
     step: int
     kind: str

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from workbench.telemetry import describe_device
 from workbench.text import count
 from workbench.training import checkpoints, lesson, readings
 from workbench.training.checkpoints import Progress
+from workbench.training.control import Control, wishes
 from workbench.training.events import Evaluated, Event, Logged, Noted, Saved, Saving, Staged, Started
 from workbench.training.failpoints import failpoint
 from workbench.training.job import Job, build, versions
@@ -43,13 +43,6 @@ MANY = 500
 
 class NotFinite(Exception):
     """Loss or gradient was not a number for too many updates in a row."""
-
-
-@dataclass
-class Control:
-    """What others want of the loop; it looks between updates."""
-
-    stop: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True)
@@ -83,16 +76,19 @@ def train(recipe: Recipe, folder: Path, cache: Path, control: Control) -> Iterat
     while progress.step < job.updates:
         if job.augmenter and job.augmenter.writes:
             yield from unread.read(job)
-            yield from job.written_for(progress, control.stop.is_set)
+            yield from job.written_for(progress, control.ends)
             unread.restart()
         for window in job.windows(progress.epoch)[progress.window :]:
             if out_of_patience(job, progress):
                 yield Noted(progress.step, "early_stop", f"no gain in {progress.stale} evaluations")
                 return
-            if agree(job.accelerator, float(control.stop.is_set())):
+            wished = wishes(control, progress.step, job.accelerator)
+            if wished:
                 yield from unread.read(job)
-                yield from wind_down(job, progress)
-                return
+                yield from oblige(job, progress, control, wished)
+                if wished & {"stop", "pause"}:
+                    return
+                unread.restart()
             wanted = job.strategy.trainable(job.groups, job.moment(progress))
             if wanted != learning:
                 learning = wanted
@@ -215,10 +211,11 @@ def set_learning(job: Job, learning: frozenset[str], progress: Progress) -> Stag
     return Staged(progress.step, rows, total, until)
 
 
-def evaluate(job: Job, progress: Progress) -> Iterator[Event]:
+def evaluate(job: Job, progress: Progress, *, counts: bool = True) -> Iterator[Event]:
     """Evaluate, and publish the model where it is the best so far: never one whose metric or loss is not a number.
 
-    A range test has no model worth it: its last rates are meant to break it.
+    One that does not count leaves everything as it is: best, patience, what is published. A range test has no model
+    worth it: its last rates are meant to break it.
     """
     if job.ranges:
         return
@@ -226,10 +223,10 @@ def evaluate(job: Job, progress: Progress) -> Iterator[Event]:
     if rows >= MANY:
         yield Noted(progress.step, "eval", f"evaluating {count(rows)} rows")
     with job.average.published(), job.strategy.published(job.model):
-        yield from _evaluate(job, progress)
+        yield from _evaluate(job, progress, counts)
 
 
-def _evaluate(job: Job, progress: Progress) -> Iterator[Event]:
+def _evaluate(job: Job, progress: Progress, counts: bool) -> Iterator[Event]:
     failpoint("evaluate.begin")
     answers, found = job.evaluate()
     metrics = found[""]
@@ -238,10 +235,10 @@ def _evaluate(job: Job, progress: Progress) -> Iterator[Event]:
     best = progress.best_value
     # Logits that are not numbers still have an accuracy; what gives them away is the loss.
     sound = math.isfinite(value) and not math.isnan(metrics["loss"])
-    better = sound and (best is None or (value > best if goal == "max" else value < best))
+    better = counts and sound and (best is None or (value > best if goal == "max" else value < best))
     if better:
         progress.best_value, progress.best_step, progress.stale = value, progress.step, 0
-    else:
+    elif counts:
         progress.stale += 1
         progress.stalls += 1
     values = {metric_key(name, source): value for source, own in found.items() for name, value in own.items()}
@@ -269,14 +266,38 @@ def out_of_patience(job: Job, progress: Progress) -> bool:
     return patience is not None and progress.stale >= patience
 
 
+def oblige(job: Job, progress: Progress, control: Control, wished: set[str]) -> Iterator[Event]:
+    """Do what is asked for, and say so; a run that goes on, now or when it is resumed, does so as if nobody had asked.
+
+    A checkpoint and an evaluation wait for the first update.
+    """
+    at = f"after update {progress.step} of {job.updates}, as asked"
+    if "stop" in wished:
+        yield from wind_down(job, progress)
+        yield Noted(progress.step, "stop", f"stopped {at}")
+    elif "pause" in wished:
+        if progress.step:
+            yield from save(job, progress)
+        yield Noted(progress.step, "pause", f"paused {at}")
+    elif progress.step:
+        if "checkpoint" in wished:
+            control.checkpoint.clear()
+            yield from save(job, progress)
+            yield Noted(progress.step, "checkpoint", f"saved a checkpoint {at}")
+        if "evaluate" in wished:
+            control.evaluate.clear()
+            yield from evaluate(job, progress, counts=False)
+            counted = "a range test evaluates nothing" if job.ranges else "it counts neither as best nor for patience"
+            yield Noted(progress.step, "evaluate", f"evaluated out of turn {at}: {counted}")
+
+
 def wind_down(job: Job, progress: Progress) -> Iterator[Event]:
-    """Stop as asked: with a checkpoint to go on from, and a model to try, where there was an update at all."""
+    """Leave a checkpoint to go on from, and a model to try, where there was an update at all."""
     if progress.step:
         yield from save(job, progress)
     if progress.step and progress.best_step is None:
         # With a copy: an evaluation out of turn must not change how the run goes on when it is resumed.
         yield from evaluate(job, replace(progress))
-    yield Noted(progress.step, "stop", f"stopped after update {progress.step} of {job.updates}, as asked")
 
 
 def publish_model(job: Job, step: int) -> Published:

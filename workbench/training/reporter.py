@@ -15,13 +15,14 @@ from typing import Any
 from store import commands, events, points, runs
 from store.connection import open_store
 from workbench import telemetry
+from workbench.training.control import VERBS, Control
 from workbench.training.events import Event, Noted, Saving
 from workbench.training.journal import Entry, Journal
-from workbench.training.loop import Control
 from workbench.training.recording import Recorder
 
 FLUSH_SECONDS = 0.1
 SAMPLE_SECONDS = 2.0
+ENDED = {"finished": "finished", "stopped": "was stopped", "paused": "was paused", "failed": "failed"}
 CLOSE_SECONDS = 30.0
 """How long the end of a run waits for a store that cannot be written."""
 
@@ -36,7 +37,7 @@ class Reporter:
         self._unsent: list[Entry] = []
         self._samples: deque[tuple[float, dict[str, float]]] = deque()
         self._system_keys: dict[str, int] = {}
-        self._stopping: list[int] = []
+        self._heard: dict[int, tuple[str, int]] = {}
         self._bell = threading.Event()
         self._closing = threading.Event()
         self._complained = False
@@ -101,7 +102,9 @@ class Reporter:
             return
         try:
             points.unpack(self._store, self.run_id)
-            if not runs.move(self._store, self.run_id, "running", since=("starting",), attempt=self.attempt):
+            moved = runs.move(self._store, self.run_id, "running", since=("starting",), attempt=self.attempt)
+            now = None if moved else runs.get(self._store, self.run_id)
+            if not moved and not (now and now.pausing):
                 self.control.stop.set()
             self._begun = True
         except (sqlite3.Error, OSError) as error:
@@ -109,6 +112,8 @@ class Reporter:
 
     def _end(self, state: str, columns: dict[str, Any]) -> bool:
         try:
+            with self._store.write() as connection:
+                commands.leave(connection, self.run_id, self.attempt, f"not done: the run {ENDED[state]} first")
             runs.move(self._store, self.run_id, state, since=runs.ACTIVE, attempt=self.attempt, **columns)
             points.pack(self._store, self.run_id)
         except (sqlite3.Error, OSError) as error:
@@ -144,27 +149,26 @@ class Reporter:
         return True
 
     def _hear(self) -> None:
-        """Take the commands that wait."""
+        """Hand the commands that wait to the loop, each once, though its row may have to be written again."""
         try:
             waiting = commands.waiting(self._store, self.run_id, self.attempt)
-            if not waiting:
-                return
-            with self._store.write() as connection:
-                for command in waiting:
-                    commands.accept(connection, command.id, self._recorder.step)
+            known = [command for command in waiting if command.verb in VERBS]
+            for command in known:
+                if command.id not in self._heard:
+                    self._heard[command.id] = (command.verb, self.control.ask(command.verb))
+            if known:
+                with self._store.write() as connection:
+                    for command in known:
+                        commands.accept(connection, command.id, self._heard[command.id][1])
         except (sqlite3.Error, OSError) as error:
             self._complain(error)
-            return
-        for command in waiting:
-            if command.verb == "stop":
-                self._stopping.append(command.id)
-                self.control.stop.set()
 
     def _answer(self, connection: sqlite3.Connection) -> None:
-        told = [entry.event for entry in self._unsent]
-        stopped = [event for event in told if isinstance(event, Noted) and event.kind == "stop"]
-        for command in self._stopping if stopped else ():
-            commands.finish(connection, command, stopped[0].step, stopped[0].text)
+        """Say of the commands that were heard before what the loop has now told that it was done."""
+        for event in (entry.event for entry in self._unsent if entry.number > self._recorder.inherited):
+            for command, (verb, step) in self._heard.items() if isinstance(event, Noted) else ():
+                if event.kind == verb and event.step >= step:
+                    commands.finish(connection, command, event.step, event.text)
 
     def _sample_until_closed(self) -> None:
         while True:

@@ -15,8 +15,9 @@ from workbench.errors import WorkbenchError
 from workbench.paths import Home
 from workbench.redaction import redact
 from workbench.supervision.worker_side import enter
+from workbench.training.control import Control
 from workbench.training.events import Noted, Started
-from workbench.training.loop import Control, NotFinite, train
+from workbench.training.loop import NotFinite, train
 from workbench.training.reporter import Reporter
 
 NO_SPACE = (27, 28)
@@ -79,8 +80,8 @@ def _train(folder: Path, home: Home, reporter: Reporter, control: Control) -> tu
     for event in train(plan, folder, home.cache, control):
         if isinstance(event, Started):
             reporter.running()
-        if isinstance(event, Noted) and event.kind == "stop":
-            ended = ("stopped", "user")
+        if isinstance(event, Noted) and event.kind in ("stop", "pause"):
+            ended = ("stopped" if event.kind == "stop" else "paused", "user")
         if isinstance(event, Noted) and event.kind == "early_stop":
             ended = ("finished", "early_stop")
         reporter.put(event)

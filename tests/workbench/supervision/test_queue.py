@@ -144,7 +144,7 @@ def test_one_slot_carries_out_one_run_at_a_time_in_order(home: Home) -> None:
 
 def test_a_queued_run_is_stopped_at_once(home: Home, nothing_starts: None) -> None:
     run = queue.submit(home, recipe("quick"))
-    assert "taken from the queue" in queue.stop(home, run)
+    assert "taken from the queue" in queue.stop(home, run).words
     run = look(home, run)
     assert (run.state, run.reason, run.error) == ("stopped", "user", None)
     assert run.ended is not None
@@ -154,7 +154,7 @@ def test_a_queued_run_is_stopped_at_once(home: Home, nothing_starts: None) -> No
 
 def test_an_active_run_is_asked_to_stop(home: Home) -> None:
     run = until_state(home, queue.submit(home, recipe("wait")), "running")
-    assert "asked to stop" in queue.stop(home, run)
+    assert "asked to stop" in queue.stop(home, run).words
     assert look(home, run).state in ("stopping", "stopped")
     run = until_state(home, run, "stopped")
     until(lambda: look(home, run).exit_code == 0)
