@@ -257,6 +257,16 @@ def set_columns(connection: sqlite3.Connection, run_id: int, **columns: Any) -> 
     connection.execute(f"UPDATE run SET {assignments} WHERE id=?", (*columns.values(), run_id))
 
 
+def wait_for(connection: sqlite3.Connection, run_id: int, reason: str | None, words: str | None) -> None:
+    """Say what a running run waits for and what to do, or None that it goes on; inside a write transaction.
+
+    What it is asked to do meanwhile (stop, pause) has the last word.
+    """
+    connection.execute(
+        "UPDATE run SET reason=?, error=? WHERE id=? AND state='running'", (reason, words, run_id)
+    )
+
+
 def keep_most(connection: sqlite3.Connection, run_id: int, trainable: int) -> None:
     """Set how many weights of a run learn, unless more did before; call it inside a write transaction."""
     connection.execute("UPDATE run SET trainable=max(coalesce(trainable, 0), ?) WHERE id=?", (trainable, run_id))

@@ -75,6 +75,11 @@ class Saved:
     kept: list[int]
 
 
+WAITS = ("disk_full", "folder_gone")
+"""Kinds of a `Noted` that says what a run waits for, holding its memory; the run's reason until it goes on."""
+GOES_ON = "goes_on"
+
+
 @dataclass(frozen=True)
 class Noted:
     """Something worth a line in the log; `kind` is a verb of `Control` where what was asked is done."""

@@ -6,13 +6,15 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from store import checkpoints, events, points, predictions, runs
 from workbench import text
-from workbench.training.events import Evaluated, Logged, Noted, Saved, Staged, Started
+from workbench.training.events import GOES_ON, WAITS, Evaluated, Event, Logged, Noted, Saved, Staged, Started
 from workbench.training.journal import Entry
 
+LEVELS = {"warning": "warning"} | dict.fromkeys(WAITS, "warning")
 AUDITED = ("train/loss", "train/grad_norm", "train/rate")
 
 
@@ -33,44 +35,56 @@ class Recorder:
     metrics: dict[str, int] = field(default_factory=dict)
 
     def write(self, connection: sqlite3.Connection, batch: Sequence[Entry]) -> None:
-        """Write a batch of events; call it inside a write transaction."""
-        logged = [(entry.number, entry.ts, entry.event) for entry in batch if isinstance(entry.event, Logged)]
-        # What an earlier attempt could not write comes first: the updates done again are compared with it too.
-        earlier = [(ts, event) for number, ts, event in logged if number <= self.inherited]
-        own = [(ts, event) for number, ts, event in logged if number > self.inherited]
-        if earlier:
-            self._points(connection, earlier)
-        if own:
-            self._audited_points(connection, own)
+        """Write a batch of events; call it inside a write transaction. However events are cut into batches, the store
+        comes out the same."""
+        for logged, entries in groupby(batch, key=lambda entry: isinstance(entry.event, Logged)):
+            if logged:
+                self._logged(connection, list(entries))
+            else:
+                for entry in entries:
+                    self._told(connection, entry.ts, entry.event)
+                    if entry.number > self.inherited:
+                        self._waits(connection, entry.event)
         if batch:
+            self.step = max(self.step, *(entry.event.step for entry in batch))
             runs.set_columns(connection, self.run_id, journal=batch[-1].number)
-        for entry in batch:
-            ts, event = entry.ts, entry.event
-            self.step = max(self.step, event.step)
-            if isinstance(event, Started):
-                self._started(connection, ts, event)
-            elif isinstance(event, Staged):
-                self._staged(connection, ts, event)
-            elif isinstance(event, Evaluated):
-                self._evaluated(connection, ts, event)
-            elif isinstance(event, Saved):
-                self._saved(connection, ts, event)
-            elif isinstance(event, Noted):
-                level = "warning" if event.kind == "warning" else "info"
-                self._note(connection, ts, event.step, event.kind, event.text, level)
+
+    def _told(self, connection: sqlite3.Connection, ts: float, event: Event) -> None:
+        if isinstance(event, Started):
+            self._started(connection, ts, event)
+        elif isinstance(event, Staged):
+            self._staged(connection, ts, event)
+        elif isinstance(event, Evaluated):
+            self._evaluated(connection, ts, event)
+        elif isinstance(event, Saved):
+            self._saved(connection, ts, event)
+        elif isinstance(event, Noted):
+            self._note(connection, ts, event.step, event.kind, event.text, LEVELS.get(event.kind, "info"))
+
+    def _waits(self, connection: sqlite3.Connection, event: Event) -> None:
+        if isinstance(event, Noted) and event.kind in WAITS:
+            runs.wait_for(connection, self.run_id, event.kind, event.text)
+        elif isinstance(event, Noted) and event.kind == GOES_ON:
+            runs.wait_for(connection, self.run_id, None, None)
+
+    def _logged(self, connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
+        """Write points, those of updates that are done again compared with what the store has of them."""
+        logged = [(entry.number, entry.ts, entry.event) for entry in entries if isinstance(entry.event, Logged)]
+        # What an earlier attempt could not write comes first: the updates done again are compared with it too.
+        self._points(connection, [(ts, event) for number, ts, event in logged if number <= self.inherited])
+        own = [(ts, event) for number, ts, event in logged if number > self.inherited]
+        again = [(ts, event) for ts, event in own if event.step <= self.replay_until]
+        self._audit(connection, _rows(again))
+        self._points(connection, again)
+        if again and again[-1][1].step == self.replay_until:
+            self._close_audit(connection, again[-1][0])
+        self._points(connection, own[len(again) :])
 
     def _points(self, connection: sqlite3.Connection, logged: Sequence[tuple[float, Logged]]) -> None:
-        points.append(connection, self.run_id, _rows(logged), self.metrics)
-        last = logged[-1][1]
-        runs.set_columns(connection, self.run_id, step=last.step, epoch=last.epoch, seconds=last.seconds)
-
-    def _audited_points(self, connection: sqlite3.Connection, logged: Sequence[tuple[float, Logged]]) -> None:
-        """Write points, those of updates that are done again compared with what the store has of them."""
-        if logged[0][1].step <= self.replay_until:
-            self._audit(connection, _rows(logged))
-        self._points(connection, logged)
-        if logged[0][1].step <= self.replay_until <= logged[-1][1].step:
-            self._close_audit(connection, logged[-1][0])
+        if logged:
+            points.append(connection, self.run_id, _rows(logged), self.metrics)
+            last = logged[-1][1]
+            runs.set_columns(connection, self.run_id, step=last.step, epoch=last.epoch, seconds=last.seconds)
 
     def _audit(self, connection: sqlite3.Connection, rows: Sequence[points.Point]) -> None:
         """Compare; the sets stay true where a transaction is rolled back and its batch written again."""

@@ -12,6 +12,7 @@ from types import FrameType
 
 from workbench import recipe
 from workbench.errors import WorkbenchError
+from workbench.full_disk import is_full
 from workbench.paths import Home
 from workbench.redaction import redact
 from workbench.supervision.worker_side import enter
@@ -19,10 +20,6 @@ from workbench.training.control import Control
 from workbench.training.events import Noted, Started
 from workbench.training.loop import NotFinite, train
 from workbench.training.reporter import Reporter
-
-NO_SPACE = (27, 28)
-"""EFBIG and ENOSPC."""
-
 
 def main(arguments: list[str]) -> None:
     """Take the run's life, then train; the exit code is 0 where it ended as it should, 1 where it failed."""
@@ -60,7 +57,7 @@ def reason_of(problem: BaseException) -> str:
         return "gpu_oom"
     if isinstance(problem, MemoryError) or "can't allocate memory" in words:
         return "host_oom"
-    if (isinstance(problem, OSError) and problem.errno in NO_SPACE) or "(os error 28)" in words:
+    if is_full(problem):
         return "disk_full"
     return "data" if isinstance(problem, WorkbenchError) else "code"
 
@@ -70,7 +67,7 @@ def _train(folder: Path, home: Home, reporter: Reporter, control: Control) -> tu
     file = folder / "recipe.toml"
     plan = recipe.loads(file.read_text(encoding="utf-8"), str(file))
     # Both are read now: a setting that this version added has its default on both sides.
-    if plan.hash() != recipe.loads(reporter.run.recipe).hash():
+    if reporter.recipe is not None and plan.hash() != recipe.loads(reporter.recipe).hash():
         raise WorkbenchError(
             "the recipe is not the one that this run was made with",
             where=str(file),
