@@ -13,6 +13,7 @@ REMEDIES = {
     "host_oom": "next: fewer rows, a smaller batch, or close what else fills the memory; u resumes",
     "nan": "next: a lower learning rate, more warm-up, or precision fp32",
     "disk_full": "next: free space on the disk, then u resumes",
+    "folder_gone": "next: bring the folder back, then u resumes",
     "data": "next: mend the data, then start a new run",
     "backbone": "next: u resumes the run of its backbone, then this one",
     "code": "next: look into its log; u tries again from the newest checkpoint",
@@ -78,6 +79,8 @@ def best_words(run: Run) -> str:
 
 def doing_words(run: Run, *, stalled: bool = False) -> str:
     """Return what the run does or how it ended, in a few words that may stand alone."""
+    if run.held:
+        return f"waits: {run.held}"
     if stalled:
         return "stalled: no step for 30 s"
     if run.waits:
@@ -116,6 +119,8 @@ def remedy(run: Run) -> str:
 
 def advice(run: Run, trace: Trace | None, *, stalled: bool = False) -> str:
     """Return what is wrong with a run that goes on or is done, with its remedy; nothing where all is well."""
+    if run.held:
+        return f"! {plain(run.error or run.held)}"
     if stalled:
         return "! no step for 30 s: its log may say why; s stops it"
     if trace is None or run.state in FAILED:

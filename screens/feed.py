@@ -171,7 +171,7 @@ class Feed:
         """Return whether a running run has made no step for 30 s of this process's own clock."""
         now = self.clock()
         _, since = self._progress.get(run.id, (run.step, now))
-        return run.state == "running" and now - since > STALLED_SECONDS
+        return run.state == "running" and not run.held and now - since > STALLED_SECONDS
 
     def _follow(self) -> None:
         while not self._ended.is_set():

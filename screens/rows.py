@@ -13,6 +13,7 @@ REASONS = {
     "host_oom": "memory",
     "nan": "NaN",
     "disk_full": "disk full",
+    "folder_gone": "folder gone",
     "data": "data",
     "backbone": "backbone",
     "code": "error",
@@ -84,6 +85,8 @@ def state_words(run: Run, *, stalled: bool = False, ascii: bool = False) -> Stat
     play, fail, wait = (">", "x", "=") if ascii else ("▶", "✗", "‖")
     done = percent_done(run)
     percent = f"{done}%" if done is not None else f"step {count(run.step)}"
+    if run.held:
+        return StateWords("!", run.held, STYLES["stalled"])
     if stalled:
         return StateWords("!", f"stalled {percent}", STYLES["stalled"])
     style = STYLES.get(run.state, "")

@@ -14,7 +14,10 @@ REBUILD = "Nothing was changed. See what is wrong: workbench store check. Make i
 _NEXT = (
     (("malformed", "not a database", "no such table", "no such column"), REBUILD),
     (("locked", "busy"), "Another process is writing; try again, or end it."),
-    (("readonly", "read-only", "unable to open"), "The file or its folder cannot be written: check its owner and mode."),
+    (
+        ("readonly", "read-only", "unable to open"),
+        "The file or its folder cannot be written: check its owner and mode.",
+    ),
     (("full", "disk i/o"), "Free disk space: delete runs, and empty the trash. See how much: workbench doctor"),
 )
 

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-NETWORK = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "ceph", "glusterfs", "9p", "afs", "virtiofs")
+NETWORK = (
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "lustre",
+    "gpfs",
+    "beegfs",
+    "ceph",
+    "glusterfs",
+    "9p",
+    "afs",
+    "virtiofs",
+)
 LOCAL_FUSE = ("fuse.portal", "fuse.lxcfs", "fuse.gvfsd-fuse")
 
 

@@ -22,7 +22,8 @@ RUNS = "runs"
 class Change:
     """`columns` become so where the run is in one of the states `since`, of this attempt (None: of any).
 
-    `journal` is the number of journal entries that the store had by then; `event` is time, step, kind, level, text, data.
+    `journal` is the number of journal entries that the store had by then; `event` is time, step, kind, level, text and
+    data.
     """
 
     journal: int
@@ -38,7 +39,7 @@ def folder_of(store: Path, uid: str) -> Path:
 
 
 def append(folder: Path, change: Change) -> bool:
-    """Write a change with one system call; return whether it could be: the store alone will do where there is no room."""
+    """Write a change with one system call; return whether that could be done: without room the store has to do."""
     line = json.dumps(asdict(change), ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
     with suppress(OSError):
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW

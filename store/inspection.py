@@ -17,7 +17,7 @@ _NO_ACCESS = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_P
 
 @dataclass
 class Sight:
-    """An open reading connection, the version of the tables, how commits are kept, and what keeps it from being whole."""
+    """An open reading connection, the version of the tables, how commits are kept, and what the sight lacks."""
 
     connection: sqlite3.Connection
     version: int
@@ -26,7 +26,7 @@ class Sight:
 
 
 def look_into(path: Path) -> Sight:
-    """Return a file as it can be read; raise StoreError where it is no store, sqlite3.OperationalError where it is busy.
+    """Return a file as it can be read; raise StoreError where it is no store, sqlite3.OperationalError where busy.
 
     One of a newer version is given with a warning where it has all that this version reads.
     """

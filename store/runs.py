@@ -21,6 +21,10 @@ PAUSE = "pause"
 """The reason of a run in `stopping` that will be paused."""
 
 
+HELD = {"disk_full": "disk full", "folder_gone": "folder gone"}
+"""Reasons of a running run that waits, holding its memory, and goes on by itself; `error` says what to do."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One recipe carried out. Times are seconds since the epoch; `seconds` is training time over all attempts;
@@ -68,6 +72,11 @@ class Run:
     @property
     def active(self) -> bool:
         return self.state in ACTIVE
+
+    @property
+    def held(self) -> str:
+        """What a running run waits for, in words; nothing where it trains."""
+        return HELD.get(self.reason or "", "") if self.state == "running" else ""
 
     @property
     def waits(self) -> bool:
@@ -218,7 +227,8 @@ def start(store: Store, run_id: int, attempt: int, slot: str) -> bool:
     assignments = ", ".join(f"{name}=?" for name in columns)
     with store.write() as connection:
         begun = connection.execute(
-            f"UPDATE run SET {assignments}, started=coalesce(started, ?) WHERE id=? AND state='queued' RETURNING started",
+            f"""UPDATE run SET {assignments}, started=coalesce(started, ?) WHERE id=? AND state='queued'
+                RETURNING started""",
             (*columns.values(), time.time(), run_id),
         ).fetchone()
         if begun is None:
@@ -262,9 +272,7 @@ def wait_for(connection: sqlite3.Connection, run_id: int, reason: str | None, wo
 
     What it is asked to do meanwhile (stop, pause) has the last word.
     """
-    connection.execute(
-        "UPDATE run SET reason=?, error=? WHERE id=? AND state='running'", (reason, words, run_id)
-    )
+    connection.execute("UPDATE run SET reason=?, error=? WHERE id=? AND state='running'", (reason, words, run_id))
 
 
 def keep_most(connection: sqlite3.Connection, run_id: int, trainable: int) -> None:

@@ -104,7 +104,9 @@ def columns() -> dict[str, frozenset[str]]:
         for statement in _FIRST:
             connection.execute(statement)
         tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")]
-        return {table: frozenset(row[1] for row in connection.execute(f"PRAGMA table_info({table})")) for table in tables}
+        return {
+            table: frozenset(row[1] for row in connection.execute(f"PRAGMA table_info({table})")) for table in tables
+        }
     finally:
         connection.close()
 

@@ -30,7 +30,7 @@ def _open(path: Path) -> int:
     try:
         return os.open(path, flags, 0o600)
     except (IsADirectoryError, OSError) as error:
-        if path.is_file() and not path.is_symlink() or not os.path.lexists(path):
+        if (path.is_file() and not path.is_symlink()) or not os.path.lexists(path):
             raise _unwritable(path, error) from error
     # Something else has the name: out of the way, kept.
     path.rename(path.with_name(f"bad-{NAME}-{time.time_ns()}"))
@@ -78,4 +78,6 @@ def _described(pid: int) -> str:
         name, _, rest = Path(f"/proc/{pid}/stat").read_text().partition("(")[2].rpartition(")")
     except OSError:
         return ""
-    return f" ({name}), which stands still: continue it (kill -CONT {pid}) or end it" if rest[1:2] == "T" else f" ({name})"
+    return (
+        f" ({name}), which stands still: continue it (kill -CONT {pid}) or end it" if rest[1:2] == "T" else f" ({name})"
+    )

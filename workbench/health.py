@@ -10,7 +10,6 @@ import stat
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from store.connection import StoreError, is_current, read_store
 from store.file_system import file_system_of, is_network

@@ -80,6 +80,8 @@ def state_words(run: Run) -> str:
     """Say a run's state in words: running 42%, waits for #3, finished early, failed: data."""
     if run.waits:
         return f"waits for {f'#{run.parent_id}' if run.parent_id else 'its backbone'}"
+    if run.held:
+        return f"{run.state}: {run.held}"
     if run.active and run.max_steps:
         return f"{'pausing' if run.pausing else run.state} {100 * run.step // run.max_steps}%"
     if run.state == "finished" and run.reason == "early_stop":

@@ -75,9 +75,8 @@ class Saved:
     kept: list[int]
 
 
-WAITS = ("disk_full", "folder_gone")
-"""Kinds of a `Noted` that says what a run waits for, holding its memory; the run's reason until it goes on."""
 GOES_ON = "goes_on"
+"""The kind of a `Noted` after one of `store.runs.HELD`, which say what the run waits for."""
 
 
 @dataclass(frozen=True)

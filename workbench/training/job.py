@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from workbench.training.lesson import Lesson
     from workbench.training.readings import Readings
+    from workbench.training.room import Room
 
 PACKAGES = ("torch", "transformers", "datasets", "accelerate", "peft", "tokenizers", "safetensors")
 
@@ -79,6 +80,7 @@ class Job:
     augmenter: Augmenter | None = None
     lesson: Lesson | None = None
     readings: Readings | None = None
+    room: Room | None = None
 
     @property
     def eval_set(self) -> str:

@@ -11,10 +11,10 @@ from typing import Any
 
 from store import checkpoints, events, points, predictions, runs
 from workbench import text
-from workbench.training.events import GOES_ON, WAITS, Evaluated, Event, Logged, Noted, Saved, Staged, Started
+from workbench.training.events import GOES_ON, Evaluated, Event, Logged, Noted, Saved, Staged, Started
 from workbench.training.journal import Entry
 
-LEVELS = {"warning": "warning"} | dict.fromkeys(WAITS, "warning")
+LEVELS = {"warning": "warning"} | dict.fromkeys(runs.HELD, "warning")
 AUDITED = ("train/loss", "train/grad_norm", "train/rate")
 
 
@@ -62,7 +62,7 @@ class Recorder:
             self._note(connection, ts, event.step, event.kind, event.text, LEVELS.get(event.kind, "info"))
 
     def _waits(self, connection: sqlite3.Connection, event: Event) -> None:
-        if isinstance(event, Noted) and event.kind in WAITS:
+        if isinstance(event, Noted) and event.kind in runs.HELD:
             runs.wait_for(connection, self.run_id, event.kind, event.text)
         elif isinstance(event, Noted) and event.kind == GOES_ON:
             runs.wait_for(connection, self.run_id, None, None)

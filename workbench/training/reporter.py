@@ -39,7 +39,7 @@ CLOSE_SECONDS = 30.0
 
 class Reporter:
     """Writes events, samples the box, and hands commands to the loop. Training never waits for it and never
-    dies of it: what cannot be written now stands in the journal and is tried again, whatever has become of the store."""
+    dies of it: what cannot be written now stands in the journal and is tried again, whatever became of the store."""
 
     def __init__(self, store: Path, folder: Path, run_id: int, attempt: int, control: Control) -> None:
         self.run_id, self.attempt, self.control = run_id, attempt, control
@@ -164,7 +164,7 @@ class Reporter:
         return True
 
     def _take(self) -> None:
-        """Have the next entries to write in `_unsent`: those of the queue, or of the journal where the store is behind."""
+        """Have the next entries to write in `_unsent`: of the queue, or of the journal where the store is behind."""
         while self._queue:
             self._unsent.append(self._queue.popleft())
         if self._behind or len(self._unsent) > CHUNK:

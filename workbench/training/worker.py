@@ -20,6 +20,8 @@ from workbench.training.control import Control
 from workbench.training.events import Noted, Started
 from workbench.training.loop import NotFinite, train
 from workbench.training.reporter import Reporter
+from workbench.training.room import FolderGone, NoRoom
+
 
 def main(arguments: list[str]) -> None:
     """Take the run's life, then train; the exit code is 0 where it ended as it should, 1 where it failed."""
@@ -57,7 +59,9 @@ def reason_of(problem: BaseException) -> str:
         return "gpu_oom"
     if isinstance(problem, MemoryError) or "can't allocate memory" in words:
         return "host_oom"
-    if is_full(problem):
+    if isinstance(problem, FolderGone):
+        return "folder_gone"
+    if isinstance(problem, NoRoom) or is_full(problem):
         return "disk_full"
     return "data" if isinstance(problem, WorkbenchError) else "code"
 
