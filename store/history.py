@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -66,7 +66,7 @@ def changes(folder: Path) -> list[Change]:
     return found
 
 
-def ending(folder: Path, attempt: int, ended: Sequence[str]) -> Mapping[str, Any] | None:
-    """Return the columns with which an attempt ended, as its own processes wrote them; None where none did."""
-    of_attempt = (change.columns for change in changes(folder) if change.attempt == attempt)
-    return next((columns for columns in of_attempt if columns.get("state") in ended), None)
+def ending(folder: Path, attempt: int, ended: Sequence[str]) -> Change | None:
+    """Return how an attempt ended, as its own processes wrote it; None where none did."""
+    of_attempt = (change for change in changes(folder) if change.attempt == attempt)
+    return next((change for change in of_attempt if change.columns.get("state") in ended), None)

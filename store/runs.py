@@ -89,6 +89,7 @@ class Run:
         return self.state == "stopping" and self.reason == PAUSE
 
 
+_CHANGED = {field.name for field in fields(Run)} - {"id", "uid"}
 _COLUMNS = ", ".join(field.name for field in fields(Run))
 
 
@@ -192,6 +193,21 @@ def move(
             return False
         _remember(connection, store, run_id, {"state": state, **columns}, since, attempt)
         return True
+
+
+def apply(connection: sqlite3.Connection, run_id: int, change: history.Change) -> bool:
+    """Make a change that stands in the run's folder, unless it came too late; inside a write transaction."""
+    columns = {name: value for name, value in change.columns.items() if name in _CHANGED}
+    if columns:
+        assignments = ", ".join(f"{name}=?" for name in columns)
+        where = f"AND state IN ({', '.join('?' * len(change.since))})" if change.since else ""
+        sql = f"UPDATE run SET {assignments} WHERE id=? {where} AND attempt=coalesce(?, attempt)"
+        if not connection.execute(sql, (*columns.values(), run_id, *change.since, change.attempt)).rowcount:
+            return False
+    if change.event:
+        ts, step, kind, level, text, data = change.event
+        events.append(connection, run_id, [(ts, step, kind, level, text, data)])
+    return True
 
 
 def tell(store: Store, run_id: int, row: tuple[float, int, str, str, str, Any]) -> None:

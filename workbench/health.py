@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from store.connection import StoreError, is_current, read_store
+from store.errors import REBUILD
 from store.file_system import file_system_of, is_network
 from workbench import telemetry
 from workbench.catalog import hub_cache
@@ -132,12 +133,12 @@ def _store(home: Home) -> Iterator[Finding]:
             answer = store.query("PRAGMA quick_check(1)")[0][0]
             count = store.query("SELECT count(*) FROM run")[0][0]
     except (StoreError, sqlite3.Error) as error:
-        yield Finding("bad", "store", str(error), "Move the file aside, or choose another place with --home DIR.")
+        yield Finding("bad", "store", str(error), REBUILD)
         return
     if answer == "ok":
         yield Finding("ok", "store", f"{home.store}, {count} runs")
     else:
-        yield Finding("bad", "store", answer, "Copy the file aside before anything else.")
+        yield Finding("bad", "store", answer, REBUILD)
 
 
 def _hub() -> Iterator[Finding]:

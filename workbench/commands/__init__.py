@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from store.connection import StoreError
+from store.errors import explained
 from workbench import __version__
 from workbench.errors import WorkbenchError
 from workbench.paths import find_home
@@ -31,6 +32,7 @@ COMMANDS = {
     "evaluate": "evaluate",
     "rm": "remove",
     "paths": "paths",
+    "store": "store",
     "doctor": "doctor",
 }
 """Command → the module that holds it, loaded when it is asked for."""
@@ -61,9 +63,7 @@ class Commands(click.Group):
             click.echo("error: " + plain(str(error), newlines=True), err=True)
             ctx.exit(TROUBLE)
         except sqlite3.Error as error:
-            click.echo(
-                f"error: the store cannot be used: {plain(error)}\nSee what is wrong: workbench doctor", err=True
-            )
+            click.echo("error: " + plain(explained(error), newlines=True), err=True)
             ctx.exit(TROUBLE)
 
 

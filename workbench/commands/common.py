@@ -35,7 +35,9 @@ def reading(home: Home) -> Iterator[Store]:
             if folders
             else "there are no runs here yet",
             where=str(home.root),
-            hint="Start one: workbench demo, or workbench train FILE.toml; another place: --home DIR.",
+            hint="Make it anew from them: workbench store rebuild"
+            if folders
+            else "Start one: workbench demo, or workbench train FILE.toml; another place: --home DIR.",
         )
     with read_store(home.store) as store:
         if runs.listing(store, states=runs.OPEN, limit=1):

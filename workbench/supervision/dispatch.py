@@ -5,22 +5,25 @@ Standard library only, so that a shepherd starts in milliseconds and needs littl
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from store import runs
-from store.connection import Store, open_store
-from store.runs import ACTIVE, BACKBONE, Run
+from store import history, runs
+from store.connection import Store, StoreError, open_store
+from store.runs import ACTIVE, BACKBONE, ENDED, Run
 from workbench import handover
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
 from workbench.supervision import folders, locks, worker_side
 from workbench.supervision.environment import allowed
 from workbench.supervision.slots import Slot, find_slots, fitting
+from workbench.training.catching_up import catch_up
 
 SHEPHERD = Path(__file__).with_name("shepherd.py")
 MAX_UNBEGUN = 10
@@ -57,6 +60,8 @@ def reap(home: Home, store: Store) -> None:
         folder = home.run_folder(run.uid)
         if locks.alive(folder):
             continue
+        if _take_over(store, run, folder):
+            continue
         boot = worker_side.started_boot(folder, run.attempt)
         if boot is None and run.state == "starting":
             _put_back(store, run, max([0, *worker_side.started_attempts(folder)]))
@@ -66,6 +71,24 @@ def reap(home: Home, store: Store) -> None:
             conclude(store, run, "lost", "machine_restart", f"the machine restarted {_at(run)}")
         else:
             conclude(store, run, "lost", None, f"worker and shepherd both died {_at(run)}")
+
+
+def _take_over(store: Store, run: Run, folder: Path) -> bool:
+    """Give a run the end that its worker or shepherd could not bring into the store and left in its folder."""
+    change = history.ending(folder, run.attempt, ENDED)
+    if change is None:
+        return False
+    with store.write() as connection:
+        applied = runs.apply(connection, run.id, change)
+    if applied:
+        _catch_up(store, run)
+    return applied
+
+
+def _catch_up(store: Store, run: Run) -> None:
+    """Bring the rest of the journal into the store; what cannot be now is brought by a resume or a rebuild."""
+    with contextlib.suppress(OSError, sqlite3.Error, StoreError):
+        catch_up(store, run, history.folder_of(store.path, run.uid))
 
 
 def hand_over(home: Home, store: Store) -> None:
@@ -150,6 +173,7 @@ def conclude(
     if not runs.move(store, run.id, state, since=since, attempt=run.attempt, **columns):
         return False
     runs.tell(store, run.id, (now, run.step, "end", "error" if error else "info", f"{state}: {words}", None))
+    _catch_up(store, run)
     return True
 
 

@@ -11,7 +11,7 @@ import os
 import re
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -54,12 +54,8 @@ class Journal:
         self._size = os.fstat(self._descriptor).st_size
         self._make_reserve()
         self._end_torn_line()
-        self.last = self.reached = 0
-        for line in lines_of(folder):
-            self.last += 1
-            logged = _LOGGED.match(line)
-            self.reached = max(self.reached, int(logged[1])) if logged else self.reached
-        self._inherited = self.last
+        lines = list(lines_of(folder))
+        self.last, self.reached = len(lines), reached(lines)
 
     def append(self, event: Event, ts: float) -> Entry:
         """Write an event with one system call; a kill of this process cannot lose it from here on.
@@ -147,6 +143,11 @@ def lines_of(folder: Path) -> Iterator[bytes]:
         for line in stream:
             if line.endswith(b"\n"):
                 yield line
+
+
+def reached(lines: Iterable[bytes]) -> int:
+    """Return the last update that these lines of a journal tell of; 0 where there is none."""
+    return max((int(logged[1]) for line in lines if (logged := _LOGGED.match(line))), default=0)
 
 
 def entries_of(folder: Path, after: int = 0) -> Iterator[Entry]:
