@@ -15,6 +15,7 @@ REMEDIES = {
     "host_oom": "next: close what else fills the memory, then u resumes; or `workbench retry`, in smaller batches",
     "nan": "next: a lower learning rate, more warm-up, or precision fp32",
     "disk_full": "next: free space on the disk, then u resumes",
+    "folder_gone": "next: bring the folder back, then u resumes",
     "data": "next: mend the data, then start a new run",
     "backbone": "next: u resumes the run of its backbone, then this one",
     "code": "next: look into its log; u tries again from the newest checkpoint",
@@ -80,6 +81,8 @@ def best_words(run: Run) -> str:
 
 def doing_words(run: Run, *, stalled: float | None = None) -> str:
     """Return what the run does or how it ended, in a few words that may stand alone."""
+    if run.held:
+        return f"waits: {run.held}"
     if stalled:
         return f"stalled: nothing for {duration(stalled)}"
     if run.waits:
@@ -121,6 +124,8 @@ def remedy(run: Run, trace: Trace | None = None) -> str:
 
 def advice(run: Run, trace: Trace | None, *, stalled: float | None = None) -> str:
     """Return what is wrong with a run that goes on or is done, with its remedy; nothing where all is well."""
+    if run.held:
+        return f"! {plain(run.error or run.held)}"
     if stalled:
         return f"! alive, but nothing new for {duration(stalled)}: its log may say why; s stops it"
     if trace is None or run.state in FAILED:

@@ -89,6 +89,8 @@ def cause(run: Run, trace: Trace | None, cells: int, *, stalled: float | None) -
     lines = cause_lines(run, trace)
     if not lines:
         words = advice(run, trace, stalled=stalled)
+        if run.held:
+            return [[(line, "$text-warning")] for line in textwrap.wrap(words, max(20, cells))[:_CAUSE_LINES]]
         if trace and trace.diagnoses and not stalled:
             words = _diagnosis(trace.diagnoses[0], cells)
         told = dict.fromkeys(each for each in (words, doubt(trace)) if each)

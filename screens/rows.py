@@ -15,6 +15,7 @@ REASONS = {
     "host_oom": "memory",
     "nan": "NaN",
     "disk_full": "disk full",
+    "folder_gone": "folder gone",
     "data": "data",
     "backbone": "backbone",
     "code": "error",
@@ -91,6 +92,8 @@ def state_words(run: Run, *, place: int | None = None, stalled: float | None = N
     play, fail, wait = (">", "x", "=") if ascii else ("▶", "✗", "‖")
     done = percent_done(run)
     percent = f"{done}%" if done is not None else f"step {count(run.step)}"
+    if run.held:
+        return StateWords("!", run.held, STYLES["stalled"])
     if stalled:
         return StateWords("!", f"stalled {percent}", STYLES["stalled"])
     style = STYLES.get(run.state, "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 import subprocess
@@ -12,23 +11,31 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from store.schema import APPLICATION_ID, VERSION, migrate
+from store.errors import StoreError
+from store.file_system import on_network
+from store.inspection import check_version, look_into
+from store.schema import VERSION, migrate
+from store.write_lock import holder_words, write_lock
 
+__all__ = ["Store", "StoreError", "is_current", "open_store", "prepare", "prepare_apart", "read_store"]
 
-class StoreError(Exception):
-    """The file cannot serve as the store; the text says why and what to do."""
+MAKING_SECONDS = 120.0
 
 
 class Store:
     """One connection, for one thread.
 
     Every write transaction runs under a file lock of its own: writers wait their turn, and no commit can
-    overlap a checkpoint of the write-ahead log (the WAL-reset bug of SQLite before 3.51.3).
+    overlap a checkpoint of the write-ahead log (the WAL-reset bug of SQLite before 3.51.3). `warning` says what
+    a store opened for reading lacks.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, timeout: float = 30.0, warning: str = "") -> None:
         self.path = path
         self.connection = connection
+        self.timeout = timeout
+        self.warning = warning
+        self._identity = _identity(path)
         connection.row_factory = sqlite3.Row
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
@@ -45,12 +52,24 @@ class Store:
         version: int = self.connection.execute("PRAGMA data_version").fetchone()[0]
         return version
 
+    @property
+    def replaced(self) -> bool:
+        """Whether the file was deleted, moved or put in another's place since it was opened; costs microseconds."""
+        return _identity(self.path) != self._identity
+
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """Hold the write lock and one IMMEDIATE transaction; commit at the end, roll back on an error."""
-        with _write_lock(self.path):
-            self.connection.execute("BEGIN IMMEDIATE")
+        """Hold the write lock and one IMMEDIATE transaction; commit at the end, roll back on an error.
+
+        Raises sqlite3.OperationalError where another process keeps the lock, StoreError where the file is no longer
+        the store: what is written to a deleted file is lost, and another version has other tables.
+        """
+        with write_lock(self.path, self.timeout):
+            if self.replaced:
+                raise StoreError(f"{self.path}: it was deleted, moved or made anew meanwhile; open it again")
+            self._begin()
             try:
+                check_version(self.path, self.connection.execute("PRAGMA user_version").fetchone()[0])
                 yield self.connection
                 self.connection.execute("COMMIT")
             except BaseException:
@@ -58,6 +77,15 @@ class Store:
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
                 raise
+
+    def _begin(self) -> None:
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            held = holder_words(self.path) if "locked" in str(error) else ""
+            if held:
+                raise sqlite3.OperationalError(f"the store is locked{held}") from error
+            raise
 
     def close(self) -> None:
         self.connection.close()
@@ -69,50 +97,60 @@ class Store:
         self.close()
 
 
-@contextmanager
-def _write_lock(path: Path) -> Iterator[None]:
-    descriptor = os.open(path.with_name("write.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _identity(path: Path) -> tuple[int, int] | None:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+        state = os.stat(path)
+    except OSError:
+        return None
+    return state.st_dev, state.st_ino
 
 
 def open_store(path: Path, *, timeout: float = 30.0) -> Store:
-    """Open the store for reading and writing; `prepare` must have made it. `timeout` in seconds."""
-    connection = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
+    """Open the store for reading and writing; `prepare` must have made it. `timeout` in seconds.
+
+    Raises StoreError where it is missing, no store, or of another version.
+    """
+    if not path.exists():
+        raise StoreError(f"{path}: there is no store here")
+    sight = look_into(path)
+    sight.connection.close()
+    check_version(path, sight.version)
+    how = f"{path.as_uri()}?mode=rw"
+    connection = sqlite3.connect(how, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA foreign_keys=ON")
-    return Store(path, connection)
+    return Store(path, connection, timeout)
 
 
 def read_store(path: Path) -> Store:
     """Open the store for reading alone; raise StoreError where it is missing or not a store."""
     if not path.exists():
         raise StoreError(f"{path}: there is no store here yet")
-    connection, version = _look_into(path)
-    if version < VERSION:
-        connection.close()
-        raise StoreError(f"{path}: empty, or made by an older workbench; the next run brings it up to date")
-    return Store(path, connection)
+    sight = look_into(path)
+    try:
+        check_version(path, min(sight.version, VERSION))
+    except StoreError:
+        sight.connection.close()
+        raise
+    return Store(path, sight.connection, warning=sight.warning)
 
 
 def is_current(path: Path) -> bool:
-    """Return whether the store exists and has this version's tables; raise StoreError on a foreign or newer file."""
+    """Return whether the store exists as this version makes it; raise StoreError on a foreign or newer file."""
     if not path.exists():
         return False
-    connection, version = _look_into(path)
-    connection.close()
-    return version == VERSION
+    sight = look_into(path)
+    sight.connection.close()
+    check_version(path, max(sight.version, VERSION))
+    return sight.version == VERSION and not (sight.journal_mode == "wal" and on_network(path))
 
 
 def prepare(path: Path) -> None:
-    """Make the store, or migrate it, where needed."""
+    """Make the store, or migrate it, where needed; one that lies on the network is kept without a write-ahead log."""
     if is_current(path):
         return
-    with _write_lock(path):
-        migrate(path)
+    with write_lock(path, MAKING_SECONDS):
+        migrate(path, "TRUNCATE" if on_network(path) else "WAL")
     path.chmod(0o600)
 
 
@@ -126,35 +164,8 @@ def prepare_apart(path: Path) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=MAKING_SECONDS,
     )
     if made.returncode:
         reason = made.stderr.strip().rpartition("\n")[2] or f"exit code {made.returncode}"
         raise StoreError(f"{path}: could not be made: {reason}")
-
-
-def _look_into(path: Path) -> tuple[sqlite3.Connection, int]:
-    """Return a reading connection and the version of the tables; raise StoreError where it is not a store."""
-    try:
-        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=5, isolation_level=None)
-    except sqlite3.Error as error:
-        raise StoreError(f"{path}: not a readable store ({error}); nothing was changed in it") from error
-    try:
-        return connection, _check(path, connection)
-    except BaseException:
-        connection.close()
-        raise
-
-
-def _check(path: Path, connection: sqlite3.Connection) -> int:
-    try:
-        application = connection.execute("PRAGMA application_id").fetchone()[0]
-        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-        empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-    except sqlite3.DatabaseError as error:
-        raise StoreError(f"{path}: not a readable store ({error}); nothing was changed in it") from error
-    if not empty and application != APPLICATION_ID:
-        raise StoreError(f"{path}: an SQLite file of another program; choose another place with --home")
-    if version > VERSION:
-        raise StoreError(f"{path}: made by a newer workbench (schema {version}, this one knows {VERSION}); update")
-    return version

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from store import events, history
 from store.connection import Store
 
 ACTIVE = ("starting", "running", "stopping")
@@ -18,6 +19,10 @@ BACKBONE = "backbone"
 """The reason of a queued run that waits for the model of another, and of one that failed for want of it."""
 PAUSE = "pause"
 """The reason of a run in `stopping` that will be paused."""
+
+
+HELD = {"disk_full": "disk full", "folder_gone": "folder gone"}
+"""Reasons of a running run that waits, holding its memory, and goes on by itself; `error` says what to do."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,11 @@ class Run:
         return self.state in ACTIVE
 
     @property
+    def held(self) -> str:
+        """What a running run waits for, in words; nothing where it trains."""
+        return HELD.get(self.reason or "", "") if self.state == "running" else ""
+
+    @property
     def waits(self) -> bool:
         """Whether it is queued and waits for the model of another run."""
         return self.state == "queued" and self.reason == BACKBONE
@@ -81,6 +91,7 @@ class Run:
         return self.state == "stopping" and self.reason == PAUSE
 
 
+_CHANGED = {field.name for field in fields(Run)} - {"id", "uid"}
 _COLUMNS = ", ".join(field.name for field in fields(Run))
 
 
@@ -180,18 +191,68 @@ def move(
         sql += " AND attempt=?"
         parameters.append(attempt)
     with store.write() as connection:
-        return connection.execute(sql, parameters).rowcount == 1
+        if connection.execute(sql, parameters).rowcount != 1:
+            return False
+        _remember(connection, store, run_id, {"state": state, **columns}, since, attempt)
+        return True
+
+
+def apply(connection: sqlite3.Connection, run_id: int, change: history.Change) -> bool:
+    """Make a change that stands in the run's folder, unless it came too late; inside a write transaction."""
+    columns = {name: value for name, value in change.columns.items() if name in _CHANGED}
+    if columns:
+        assignments = ", ".join(f"{name}=?" for name in columns)
+        where = f"AND state IN ({', '.join('?' * len(change.since))})" if change.since else ""
+        sql = f"UPDATE run SET {assignments} WHERE id=? {where} AND attempt=coalesce(?, attempt)"
+        if not connection.execute(sql, (*columns.values(), run_id, *change.since, change.attempt)).rowcount:
+            return False
+    if change.event:
+        ts, step, kind, level, text, data = change.event
+        events.append(connection, run_id, [(ts, step, kind, level, text, data)])
+    return True
+
+
+def tell(store: Store, run_id: int, row: tuple[float, int, str, str, str, Any]) -> None:
+    """Write an event (time, step, kind, level, text, data) that is not the worker's own, and keep it in the folder."""
+    with store.write() as connection:
+        events.append(connection, run_id, [row])
+        _remember(connection, store, run_id, {}, event=row)
+
+
+def _remember(
+    connection: sqlite3.Connection,
+    store: Store,
+    run_id: int,
+    columns: dict[str, Any],
+    since: Sequence[str] = (),
+    attempt: int | None = None,
+    event: Sequence[Any] | None = None,
+) -> None:
+    """Keep a change in the run's folder too, inside the transaction that makes it."""
+    row = connection.execute("SELECT uid, journal, peak_bytes FROM run WHERE id=?", (run_id,)).fetchone()
+    if row is None:
+        return
+    if columns.get("state") in ENDED:
+        columns = {"peak_bytes": row["peak_bytes"]} | columns
+    change = history.Change(row["journal"], columns, list(since), attempt, list(event) if event else None)
+    history.append(history.folder_of(store.path, row["uid"]), change)
 
 
 def start(store: Store, run_id: int, attempt: int, slot: str) -> bool:
     """Begin an attempt of a queued run in a slot; return False, having changed nothing, where it is not queued."""
+    cleared = {"ended": None, "reason": None, "error": None, "exit_code": None}
+    columns = {"state": "starting", "attempt": attempt, "slot": slot, **cleared}
+    assignments = ", ".join(f"{name}=?" for name in columns)
     with store.write() as connection:
-        cursor = connection.execute(
-            """UPDATE run SET state='starting', attempt=?, slot=?, started=coalesce(started, ?), ended=NULL,
-                reason=NULL, error=NULL, exit_code=NULL WHERE id=? AND state='queued'""",
-            (attempt, slot, time.time(), run_id),
-        )
-        return cursor.rowcount == 1
+        begun = connection.execute(
+            f"""UPDATE run SET {assignments}, started=coalesce(started, ?) WHERE id=? AND state='queued'
+                RETURNING started""",
+            (*columns.values(), time.time(), run_id),
+        ).fetchone()
+        if begun is None:
+            return False
+        _remember(connection, store, run_id, {**columns, "started": begun[0]}, ("queued",))
+        return True
 
 
 def active(store: Store) -> list[Run]:
@@ -242,6 +303,14 @@ def set_columns(connection: sqlite3.Connection, run_id: int, **columns: Any) -> 
     """Set columns of a run that are not its state; call it inside a write transaction."""
     assignments = ", ".join(f"{name}=?" for name in columns)
     connection.execute(f"UPDATE run SET {assignments} WHERE id=?", (*columns.values(), run_id))
+
+
+def wait_for(connection: sqlite3.Connection, run_id: int, reason: str | None, words: str | None) -> None:
+    """Say what a running run waits for and what to do, or None that it goes on; inside a write transaction.
+
+    What it is asked to do meanwhile (stop, pause) has the last word.
+    """
+    connection.execute("UPDATE run SET reason=?, error=? WHERE id=? AND state='running'", (reason, words, run_id))
 
 
 def keep_most(connection: sqlite3.Connection, run_id: int, trainable: int) -> None:

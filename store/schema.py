@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import time
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from store.errors import StoreError
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -91,16 +96,34 @@ def _migrations() -> Migrations:
     return migrations
 
 
-def migrate(path: Path) -> None:
-    """Bring the store at `path` to this version; any number of processes may do so at once.
+@lru_cache(maxsize=1)
+def columns() -> dict[str, frozenset[str]]:
+    """Return the columns of each table that this version reads."""
+    connection = sqlite3.connect(":memory:")
+    try:
+        for statement in _FIRST:
+            connection.execute(statement)
+        tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")]
+        return {
+            table: frozenset(row[1] for row in connection.execute(f"PRAGMA table_info({table})")) for table in tables
+        }
+    finally:
+        connection.close()
 
-    One transaction, taken for writing before the first look, so that nobody sees half a schema.
+
+def migrate(path: Path, journal_mode: str = "WAL") -> None:
+    """Bring the store at `path` to this version, under its write lock; a copy of an older one is kept beside it.
+
+    One transaction, so that nobody ever sees half a schema.
     """
     from sqlite_utils import Database
 
     connection = sqlite3.connect(path, timeout=60, isolation_level=None)
     try:
-        connection.execute("PRAGMA journal_mode=WAL")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if 0 < version < VERSION:
+            keep_copy(connection, path.with_name(f"{path.stem}.v{version}.db"))
+        _set_journal_mode(path, connection, journal_mode)
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -109,7 +132,36 @@ def migrate(path: Path) -> None:
             connection.execute(f"PRAGMA user_version={VERSION}")
             connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
             raise
     finally:
         connection.close()
+
+
+def keep_copy(connection: sqlite3.Connection, target: Path) -> Path:
+    """Write a whole copy of a store (0600), synced; return where it is: beside `target` where that is taken."""
+    if target.exists():
+        target = target.with_name(f"{target.stem}.{time.time_ns()}{target.suffix}")
+    beside = target.with_name(f".{target.name}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        connection.execute("VACUUM INTO ?", (str(beside),))
+        os.fsync(descriptor)
+        beside.rename(target)
+    finally:
+        os.close(descriptor)
+        beside.unlink(missing_ok=True)
+    return target
+
+
+def _set_journal_mode(path: Path, connection: sqlite3.Connection, wanted: str) -> None:
+    try:
+        got = connection.execute(f"PRAGMA journal_mode={wanted}").fetchone()[0]
+    except sqlite3.OperationalError as error:
+        got = str(error)
+    if got.lower() != wanted.lower():
+        raise StoreError(
+            f"{path}: journal_mode={wanted} cannot be had ({got}): close every workbench that has it open, or choose a "
+            "local disk with --home DIR"
+        )

@@ -9,9 +9,10 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from store.connection import StoreError, is_current, read_store
+from store.errors import REBUILD
+from store.file_system import file_system_of, is_network
 from workbench import telemetry
 from workbench.catalog import hub_cache
 from workbench.paths import Home, exposures
@@ -30,7 +31,6 @@ FLOORS = {
 }
 """The oldest versions without a known security hole or a changed interface."""
 
-NETWORK_FILE_SYSTEMS = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "fuse.sshfs", "9p", "afs")
 LITTLE_DISK = 5 * 2**30
 WAL_FIXED = (3, 51, 3)
 
@@ -137,9 +137,10 @@ def _home(home: Home) -> Iterator[Finding]:
 def _file_system(home: Home) -> Iterator[Finding]:
     place = next(path for path in (home.root, *home.root.parents) if path.exists())
     kind = file_system_of(place)
-    if kind in NETWORK_FILE_SYSTEMS:
-        remedy = "SQLite and locks are not safe there: choose a local disk with --home DIR."
-        yield Finding("bad", "file system", f"{kind}, a network file system", remedy)
+    if is_network(kind):
+        words = f"{kind}, a network file system: the store is kept without a write-ahead log"
+        remedy = "Use it from one machine alone, or choose a local disk with --home DIR; models may lie anywhere."
+        yield Finding("warn", "file system", words, remedy)
     else:
         yield Finding("ok", "file system", kind or "unknown")
     free = telemetry.disk_free(place)
@@ -148,17 +149,6 @@ def _file_system(home: Home) -> Iterator[Finding]:
         yield Finding("warn", "disk", f"{size(free)} free", remedy)
     else:
         yield Finding("ok", "disk", f"{size(free)} free")
-
-
-def file_system_of(place: Path) -> str:
-    """Return the type of the file system that holds a path, or nothing where the kernel does not say."""
-    try:
-        mounts = [line.split()[1:3] for line in Path("/proc/self/mounts").read_text().splitlines()]
-    except OSError:
-        return ""
-    resolved = place.resolve()
-    holding = [(point, kind) for point, kind in mounts if resolved.is_relative_to(point.replace("\\040", " "))]
-    return max(holding, key=lambda mount: len(mount[0]), default=("", ""))[1]
 
 
 def _store(home: Home) -> Iterator[Finding]:
@@ -173,12 +163,12 @@ def _store(home: Home) -> Iterator[Finding]:
             answer = store.query("PRAGMA quick_check(1)")[0][0]
             count = store.query("SELECT count(*) FROM run")[0][0]
     except (StoreError, sqlite3.Error) as error:
-        yield Finding("bad", "store", str(error), "Move the file aside, or choose another place with --home DIR.")
+        yield Finding("bad", "store", str(error), REBUILD)
         return
     if answer == "ok":
         yield Finding("ok", "store", f"{home.store}, {count} runs")
     else:
-        yield Finding("bad", "store", answer, "Copy the file aside before anything else.")
+        yield Finding("bad", "store", answer, REBUILD)
 
 
 def _hub() -> Iterator[Finding]:

@@ -50,8 +50,9 @@ def add_runs(store: Store, count: int) -> None:
 def reporting(home: Home) -> Iterator[tuple[Reporter, int]]:
     """Yield a reporter at work for a new run, and the run's number; it is closed at the end."""
     with open_store(home.store) as store:
-        run_id = add_run(store, "reported", uid=f"R{time.time_ns()}", state="starting", attempt=1)
-        folder = home.run_folder(f"R{run_id}")
+        uid = f"R{time.time_ns()}"
+        run_id = add_run(store, "reported", uid=uid, state="starting", attempt=1)
+        folder = home.run_folder(uid)
     folder.mkdir()
     reporter = Reporter(home.store, folder, run_id, 1, Control())
     reporter.start()

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from store.connection import StoreError
+from store.errors import explained
 from workbench import __version__
 from workbench.errors import WorkbenchError
 from workbench.paths import exposures, find_home
@@ -34,6 +35,7 @@ COMMANDS = {
     "retry": "retry",
     "rm": "remove",
     "paths": "paths",
+    "store": "store",
     "doctor": "doctor",
 }
 """Command → the module that holds it, loaded when it is asked for."""
@@ -64,9 +66,7 @@ class Commands(click.Group):
             click.echo("error: " + plain(redact(str(error)), newlines=True), err=True)
             ctx.exit(TROUBLE)
         except sqlite3.Error as error:
-            click.echo(
-                f"error: the store cannot be used: {plain(error)}\nSee what is wrong: workbench doctor", err=True
-            )
+            click.echo("error: " + plain(explained(error), newlines=True), err=True)
             ctx.exit(TROUBLE)
 
 

@@ -41,7 +41,9 @@ def reading(home: Home) -> Iterator[Store]:
             if folders
             else "there are no runs here yet",
             where=str(home.root),
-            hint="Start one: workbench demo, or workbench train FILE.toml; another place: --home DIR.",
+            hint="Make it anew from them: workbench store rebuild"
+            if folders
+            else "Start one: workbench demo, or workbench train FILE.toml; another place: --home DIR.",
         )
     with read_store(home.store) as store:
         if runs.listing(store, states=runs.OPEN, limit=1):
@@ -104,6 +106,8 @@ def state_words(run: Run, stalled: float | None = None) -> str:
     """Say a run's state in words: running 42%, stalled 42%, waits for #3, finished early, failed: data."""
     if run.waits:
         return f"waits for {f'#{run.parent_id}' if run.parent_id else 'its backbone'}"
+    if run.held:
+        return f"{run.state}: {run.held}"
     if run.active and (run.max_steps or stalled):
         done = f" {100 * run.step // run.max_steps}%" if run.max_steps else ""
         return f"{'stalled' if stalled else 'pausing' if run.pausing else run.state}{done}"

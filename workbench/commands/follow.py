@@ -58,6 +58,8 @@ def progress_line(store: Store, run: Run, stalled: float | None = None) -> str:
         return f"{head}  {stalled_words(run, stalled)}"
     if run.state in ("queued", "starting"):
         return f"{head}  {state_words(run)}"
+    if run.held:
+        return f"{head}  {run.held}, waits  {plain(run.error, 200)}"
     summary = points.summaries(store, [run.id])[run.id]
     loss = summary["train/loss"].last if "train/loss" in summary else None
     parts = [f"{run.step}/{run.max_steps or '?'}", f"loss {number(loss)}"]

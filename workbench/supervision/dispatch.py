@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from store import events, runs
-from store.connection import Store, open_store
-from store.runs import ACTIVE, BACKBONE, Run
+from store import history, runs
+from store.connection import Store, StoreError, open_store
+from store.runs import ACTIVE, BACKBONE, ENDED, Run
 from workbench import handover
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
@@ -23,6 +24,7 @@ from workbench.supervision import folders, locks, others, worker_side
 from workbench.supervision.environment import allowed
 from workbench.supervision.lost_gpus import is_left_out
 from workbench.supervision.slots import Slot, find_slots, fitting, overlap
+from workbench.training.catching_up import catch_up
 
 SHEPHERD = Path(__file__).with_name("shepherd.py")
 WATCHER = Path(__file__).with_name("watcher.py")
@@ -92,6 +94,8 @@ def reap(home: Home, store: Store) -> None:
         folder = home.run_folder(run.uid)
         if locks.alive(folder):
             continue
+        if _take_over(store, run, folder):
+            continue
         boot = worker_side.started_boot(folder, run.attempt)
         if boot is None and run.state == "starting":
             _put_back(store, run, max([0, *worker_side.started_attempts(folder)]))
@@ -101,6 +105,24 @@ def reap(home: Home, store: Store) -> None:
             conclude(store, run, "lost", "machine_restart", f"the machine restarted {_at(run)}")
         else:
             conclude(store, run, "lost", None, f"worker and shepherd both died {_at(run)}")
+
+
+def _take_over(store: Store, run: Run, folder: Path) -> bool:
+    """Give a run the end that its worker or shepherd could not bring into the store and left in its folder."""
+    change = history.ending(folder, run.attempt, ENDED)
+    if change is None:
+        return False
+    with store.write() as connection:
+        applied = runs.apply(connection, run.id, change)
+    if applied:
+        _catch_up(store, run)
+    return applied
+
+
+def _catch_up(store: Store, run: Run) -> None:
+    """Bring the rest of the journal into the store; what cannot be now is brought by a resume or a rebuild."""
+    with contextlib.suppress(OSError, sqlite3.Error, StoreError):
+        catch_up(store, run, history.folder_of(store.path, run.uid))
 
 
 def hand_over(home: Home, store: Store) -> None:
@@ -125,8 +147,7 @@ def hand_over(home: Home, store: Store) -> None:
             conclude(store, run, "failed", BACKBONE, words, since=("queued",))
         elif runs.move(store, run.id, "queued", since=("queued",), attempt=run.attempt, reason=None):
             text = f"begins with the best model of run #{parent.id} {parent.name}"
-            with store.write() as connection:
-                events.append(connection, run.id, [(time.time(), run.step, "backbone", "info", text, None)])
+            runs.tell(store, run.id, (time.time(), run.step, "backbone", "info", text, None))
 
 
 def start_next(home: Home, store: Store, slot: Slot, wishes: Sequence[str]) -> bool:
@@ -210,9 +231,8 @@ def conclude(
     columns = {"reason": reason, "error": words if error else None, "exit_code": exit_code, "ended": now}
     if not runs.move(store, run.id, state, since=since, attempt=run.attempt, **columns):
         return False
-    with store.write() as connection:
-        level = "error" if error else "info"
-        events.append(connection, run.id, [(now, run.step, "end", level, f"{state}: {words}", None)])
+    runs.tell(store, run.id, (now, run.step, "end", "error" if error else "info", f"{state}: {words}", None))
+    _catch_up(store, run)
     return True
 
 

@@ -18,6 +18,12 @@ from workbench.paths import Home
 
 NEW = ".new"
 GONE = ".gone"
+CARD = "run.json"
+DESCRIBED = (
+    *("id", "uid", "name", "created", "grp", "task", "backbone", "strategy", "dataset", "reason", "seed", "host"),
+    *("goal_key", "recipe_hash"),
+)
+"""What the card of a run has of its row, as it was when it was queued."""
 
 
 def stage(home: Home, uid: str, recipe: str) -> Path:
@@ -32,15 +38,8 @@ def publish(home: Home, store: Store, run: Run) -> None:
     """Let the staged folder of a run describe itself and stand under `runs`."""
     staged = home.moving / (run.uid + NEW)
     parent = runs.get(store, run.parent_id) if run.parent_id is not None else None
-    card = {
-        "id": run.id,
-        "uid": run.uid,
-        "name": run.name,
-        "created": run.created,
-        "parent_uid": parent.uid if parent else None,
-        "grp": run.grp,
-    }
-    _write(staged / "run.json", json.dumps(card, ensure_ascii=False, indent=1))
+    card = {name: getattr(run, name) for name in DESCRIBED} | {"parent_uid": parent.uid if parent else None}
+    _write(staged / CARD, json.dumps(card, ensure_ascii=False, indent=1))
     _sync(staged)
     staged.rename(home.run_folder(run.uid))
     _sync(home.runs)

@@ -10,6 +10,7 @@ import contextlib
 import os
 import resource
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -19,14 +20,15 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from store import events, runs
-from store.connection import open_store
-from store.runs import ENDED, Run
+from store import history, runs
+from store.connection import StoreError, open_store
+from store.runs import ACTIVE, ENDED
 from workbench.paths import Home
 from workbench.redaction import redact
 from workbench.shortage import ran_short
 from workbench.supervision.dispatch import advance, conclude
 from workbench.supervision.environment import allowed, for_slot
+from workbench.training.journal import lines_of, reached
 
 WORKER = "workbench.training.worker"
 LOG_TAIL = 65_536
@@ -106,12 +108,37 @@ def carry_out(charge: Charge) -> Ending:
 
 
 def record(charge: Charge, ending: Ending) -> None:
-    """Write the exit code, and the state and cause where the worker did not come to write its own."""
+    """Write the exit code, and the state and cause where the worker did not come to write its own.
+
+    Where the store cannot be written they are left in the run's folder, for who comes next.
+    """
+    try:
+        _record(charge, ending)
+    except (OSError, sqlite3.Error, StoreError) as error:
+        print(f"the store cannot be written: {error}", file=sys.stderr)
+        if history.ending(charge.folder, charge.attempt, ENDED) is None:
+            leave_word(charge, ending)
+
+
+def leave_word(charge: Charge, ending: Ending) -> None:
+    """Write into the folder how the worker ended."""
+    written = list(lines_of(charge.folder))
+    step = reached(written)
+    state, reason, words = judge(ending, step)
+    now = time.time()
+    columns = {"state": state, "reason": reason, "error": words, "exit_code": ending.code, "ended": now}
+    event = [now, step, "end", "error", f"{state}: {words}", None]
+    history.append(charge.folder, history.Change(len(written), columns, ACTIVE, charge.attempt, event))
+
+
+def _record(charge: Charge, ending: Ending) -> None:
     with open_store(charge.home.store) as store:
         run = runs.get(store, charge.run_id)
-        if run is None or run.attempt != charge.attempt:
+        if run is None or run.uid != charge.uid:
+            raise StoreError(f"{charge.home.store}: this run is not in it")
+        if run.attempt != charge.attempt:
             return
-        state, reason, words = judge(ending, run)
+        state, reason, words = judge(ending, run.step)
         if not conclude(store, run, state, reason, words, exit_code=ending.code):
             ended = runs.get(store, charge.run_id)
             if ended and ended.state in ENDED:
@@ -141,21 +168,13 @@ def retry(charge: Charge) -> None:
         except (OSError, subprocess.TimeoutExpired) as error:
             words = str(error)
         if words:
-            with store.write() as connection:
-                row = (
-                    time.time(),
-                    run.step,
-                    "retry",
-                    "warning",
-                    f"not started again: {redact(words)}"[:ERROR_LENGTH],
-                    None,
-                )
-                events.append(connection, run.id, [row])
+            told = f"not started again: {redact(words)}"[:ERROR_LENGTH]
+            runs.tell(store, run.id, (time.time(), run.step, "retry", "warning", told, None))
 
 
-def judge(ending: Ending, run: Run) -> tuple[str, str, str]:
-    """Return state, reason and words for a worker that ended without giving its run a state."""
-    where = f"at step {run.step}" if run.step else "before its first step"
+def judge(ending: Ending, step: int) -> tuple[str, str, str]:
+    """Return state, reason and words for a worker that ended at `step` without giving its run a state."""
+    where = f"at step {step}" if step else "before its first step"
     if ending.code < 0:
         words = f"killed by {_signal_name(-ending.code)} {where}"
         if -ending.code == signal.SIGKILL and ending.out_of_memory:

@@ -4,24 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
-
-@dataclass(frozen=True)
-class Answer:
-    """`output` is the whole answer as the store and the screens have it; `pred` and `score` are its short form.
-
-    `loss` (in nats) and `correct` are there where the right answer is known. `extra` is what the metrics need beside
-    it; it is not stored.
-    """
-
-    pred: str
-    score: float | None
-    output: dict[str, Any]
-    loss: float | None = None
-    correct: bool | None = None
-    extra: Any = None
+from workbench.answer import Answer
 
 
 def mean_loss(answers: Sequence[Answer]) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from workbench.tasks.answer import Answer
+from workbench.answer import Answer
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,10 @@ class Saved:
     bytes: int
     sha256: str
     kept: list[int]
+
+
+GOES_ON = "goes_on"
+"""The kind of a `Noted` after one of `store.runs.HELD`, which say what the run waits for."""
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
     from workbench.training.lesson import Lesson
     from workbench.training.readings import Readings
+    from workbench.training.room import Room
 
 MANY_EPOCHS = 100
 """Epochs of which rows are counted at most, where a set's weight shows few of its rows in each."""
@@ -84,6 +85,7 @@ class Job:
     augmenter: Augmenter | None = None
     lesson: Lesson | None = None
     readings: Readings | None = None
+    room: Room | None = None
 
     @property
     def eval_set(self) -> str:

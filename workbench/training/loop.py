@@ -27,6 +27,7 @@ from workbench.training.optimiser import rate_at, set_rate
 from workbench.training.publish import Published, prune, publish, step_folder
 from workbench.training.range_test import advice, diverged_at
 from workbench.training.ranks import add_up, agree, seed_update, share_of
+from workbench.training.room import Room, Unsaved, look_ahead, model_bytes, state_bytes
 
 if TYPE_CHECKING:
     import torch
@@ -59,8 +60,18 @@ class Update:
 
 def train(recipe: Recipe, folder: Path, cache: Path, control: Control) -> Iterator[Event]:
     """Carry out a run, or go on from its newest checkpoint; yield what happens."""
+    room = Room(folder, control)
+    try:
+        yield from _train(recipe, folder, cache, control, room)
+    except Unsaved as unsaved:
+        verb, done = ("stop", "stopped") if control.stop.is_set() else ("pause", "paused")
+        words = f"{done} after update {unsaved.step}, as asked, which is not saved: {unsaved}"
+        yield Noted(unsaved.step, verb, f"{words}; resuming goes on from the newest checkpoint")
+
+
+def _train(recipe: Recipe, folder: Path, cache: Path, control: Control, room: Room) -> Iterator[Event]:
     yield Noted(0, "start", "loading libraries, data and backbone")
-    job = build(recipe, folder, cache)
+    job = replace(build(recipe, folder, cache), room=room)
     broken: list[str] = []
     kept = checkpoints.restore(folder / "checkpoints", job.model, job.optimiser, broken, job.average.weights)
     progress = kept or Progress()
@@ -70,6 +81,8 @@ def train(recipe: Recipe, folder: Path, cache: Path, control: Control) -> Iterat
     if job.strategy.reads_once:
         yield from readings.read(job, control.ends)
     yield from _resumed(job, progress, broken)
+    if job.main:
+        yield from look_ahead(job, progress)
     if progress.step == 0 and job.data.task.card.able_untrained and not recipe.starts_random:
         yield from evaluate(job, progress)
     unread = Unread(progress)
@@ -252,7 +265,10 @@ def _evaluate(job: Job, progress: Progress, counts: bool) -> Iterator[Event]:
     values = {metric_key(name, source): value for source, own in found.items() for name, value in own.items()}
     yield Evaluated(progress.step, job.eval_set, values, better, answers if better else [])
     if better and job.main:
-        published = publish_model(job, progress.step)
+        assert job.room is not None
+        published = yield from job.room.save(
+            progress, "model", model_bytes(job), lambda: publish_model(job, progress.step)
+        )
         kept = prune(job.folder / "models", 1)
         yield _saved(published, progress.step, "model", kept)
 
@@ -266,7 +282,12 @@ def save(job: Job, progress: Progress) -> Iterator[Event]:
         return
     yield Saving(progress.step)
     parent = job.folder / "checkpoints"
-    published = checkpoints.save(parent, job.model, job.optimiser, progress, job.average.weights)
+
+    def write() -> Published:
+        return checkpoints.save(parent, job.model, job.optimiser, progress, job.average.weights)
+
+    assert job.room is not None
+    published = yield from job.room.save(progress, "checkpoint", state_bytes(job), write)
     failpoint("checkpoint.saved")
     yield _saved(published, progress.step, "state", prune(parent, job.recipe.checkpoint.keep))
 

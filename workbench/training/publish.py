@@ -36,8 +36,26 @@ def publish(final: Path, write: Callable[[Path], None], *, read_only: bool = Fal
             return _describe(final)
         set_aside(final)
     beside = final.with_name(f".tmp-{final.name}")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True, mode=0o700)
+    _clear(beside)
+    final.parent.mkdir(exist_ok=True, mode=0o700)
+    beside.mkdir(mode=0o700)
+    try:
+        _fill(beside, write, 0o400 if read_only else 0o600)
+        failpoint("publish.before_rename")
+        beside.rename(final)
+    except BaseException:
+        # Nothing takes up room that is no use: the disk may be full.
+        _clear(beside)
+        raise
+    failpoint("publish.after_rename")
+    # Their own parent too: it may be as new as they are.
+    for folder in (final.parent, final.parent.parent):
+        _sync(folder)
+    return _describe(final)
+
+
+def _fill(beside: Path, write: Callable[[Path], None], mode: int) -> None:
+    """Let `write` fill a folder, and bring it to the disk with a manifest of what is in it."""
     failpoint("publish.begin")
     write(beside)
     failpoint("publish.written")
@@ -45,21 +63,21 @@ def publish(final: Path, write: Callable[[Path], None], *, read_only: bool = Fal
     for file in sorted(path for path in beside.rglob("*") if path.is_file()):
         _sync(file)
         manifest[str(file.relative_to(beside))] = {"bytes": file.stat().st_size, "sha256": _sha256(file)}
-        file.chmod(0o400 if read_only else 0o600)
+        file.chmod(mode)
         failpoint("publish.hashed")
     listing = beside / MANIFEST
     listing.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-    listing.chmod(0o400 if read_only else 0o600)
+    listing.chmod(mode)
     _sync(listing)
     for folder in (*(path for path in beside.rglob("*") if path.is_dir()), beside):
         _sync(folder)
-    failpoint("publish.before_rename")
-    beside.rename(final)
-    failpoint("publish.after_rename")
-    # Their own parent too: it may be as new as they are.
-    for folder in (final.parent, final.parent.parent):
-        _sync(folder)
-    return _describe(final)
+
+
+def _clear(path: Path) -> None:
+    """Delete a leaving of a crash, whatever it is."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def verify(folder: Path, needed: Collection[str] = ()) -> bool:

@@ -6,14 +6,16 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from store import checkpoints, events, points, predictions, runs
 from workbench import text
 from workbench.conditions import changed
-from workbench.training.events import Evaluated, Event, Logged, Noted, Saved, Saving, Staged, Started
+from workbench.training.events import GOES_ON, Evaluated, Event, Logged, Noted, Saved, Staged, Started
 from workbench.training.journal import Entry
 
+LEVELS = {"warning": "warning"} | dict.fromkeys(runs.HELD, "warning")
 NOT_AUDITED = "train/examples_per_second"
 ENDINGS = ("stop", "pause", "early_stop", "range_test")
 """Kinds of `Noted` after which nothing more is told of an update."""
@@ -39,53 +41,65 @@ class Recorder:
     metrics: dict[str, int] = field(default_factory=dict)
 
     def write(self, connection: sqlite3.Connection, batch: Sequence[Entry]) -> None:
-        """Write a batch of events; call it inside a write transaction."""
-        logged = [(entry.number, entry.ts, entry.event) for entry in batch if isinstance(entry.event, Logged)]
-        # What an earlier attempt could not write comes first: the updates done again are compared with it too.
-        earlier = [(ts, event) for number, ts, event in logged if number <= self.inherited]
-        own = [(ts, event) for number, ts, event in logged if number > self.inherited]
-        if earlier:
-            self._points(connection, earlier)
-        if own:
-            self._audited_points(connection, own)
+        """Write a batch of events; call it inside a write transaction. However events are cut into batches, the store
+        comes out the same."""
+        for logged, entries in groupby(batch, key=lambda entry: isinstance(entry.event, Logged)):
+            part = list(entries)
+            if logged:
+                self._logged(connection, part)
+            for entry in part:
+                if not logged:
+                    self._told(connection, entry)
+                self._close_where_beyond(connection, entry)
         if batch:
+            self.step = max(self.step, *(entry.event.step for entry in batch))
             runs.set_columns(connection, self.run_id, journal=batch[-1].number)
-        for entry in batch:
-            ts, event = entry.ts, entry.event
-            self.step = max(self.step, event.step)
-            if isinstance(event, Started):
-                self._started(connection, ts, event)
-            elif isinstance(event, Staged):
-                self._staged(connection, ts, event)
-            elif isinstance(event, Evaluated):
-                self._evaluated(connection, ts, event, own=entry.number > self.inherited)
-            elif isinstance(event, Saved):
-                self._saved(connection, ts, event)
-            elif isinstance(event, Noted):
-                level = "warning" if event.kind == "warning" else "info"
-                self._note(connection, ts, event.step, event.kind, event.text, level)
-            if entry.number > self.inherited and self._is_beyond(event) and self.closed_by in (None, entry.number):
-                # Known by its number: where the transaction is rolled back, the same entry closes it again.
-                self.closed_by = entry.number
-                self._close_audit(connection, ts)
+
+    def _told(self, connection: sqlite3.Connection, entry: Entry) -> None:
+        ts, event, own = entry.ts, entry.event, entry.number > self.inherited
+        if isinstance(event, Started):
+            self._started(connection, ts, event)
+        elif isinstance(event, Staged):
+            self._staged(connection, ts, event)
+        elif isinstance(event, Evaluated):
+            self._evaluated(connection, ts, event, own=own)
+        elif isinstance(event, Saved):
+            self._saved(connection, ts, event)
+        elif isinstance(event, Noted):
+            self._note(connection, ts, event.step, event.kind, event.text, LEVELS.get(event.kind, "info"))
+        if own:
+            self._waits(connection, event)
+
+    def _waits(self, connection: sqlite3.Connection, event: Event) -> None:
+        if isinstance(event, Noted) and event.kind in runs.HELD:
+            runs.wait_for(connection, self.run_id, event.kind, event.text)
+        elif isinstance(event, Noted) and event.kind == GOES_ON:
+            runs.wait_for(connection, self.run_id, None, None)
+
+    def _logged(self, connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
+        """Write points, those of updates that are done again compared with what the store has of them."""
+        logged = [(entry.number, entry.ts, entry.event) for entry in entries if isinstance(entry.event, Logged)]
+        # What an earlier attempt could not write comes first: the updates done again are compared with it too.
+        self._points(connection, [(ts, event) for number, ts, event in logged if number <= self.inherited])
+        own = [(ts, event) for number, ts, event in logged if number > self.inherited]
+        self._audit(connection, _rows([(ts, event) for ts, event in own if event.step <= self.replay_until]))
+        self._points(connection, own)
 
     def _points(self, connection: sqlite3.Connection, logged: Sequence[tuple[float, Logged]]) -> None:
-        points.append(connection, self.run_id, _rows(logged), self.metrics)
-        last = logged[-1][1]
-        runs.set_columns(connection, self.run_id, step=last.step, epoch=last.epoch, seconds=last.seconds)
+        if logged:
+            points.append(connection, self.run_id, _rows(logged), self.metrics)
+            last = logged[-1][1]
+            runs.set_columns(connection, self.run_id, step=last.step, epoch=last.epoch, seconds=last.seconds)
 
-    def _audited_points(self, connection: sqlite3.Connection, logged: Sequence[tuple[float, Logged]]) -> None:
-        """Write points, those of updates that are done again compared with what the store has of them."""
-        if logged[0][1].step <= self.replay_until:
-            self._audit(connection, _rows(logged))
-        self._points(connection, logged)
-
-    def _is_beyond(self, event: Event) -> bool:
-        """Whether nothing more will be told of what earlier attempts logged, now that this is."""
-        if isinstance(event, Saving):  # it has the number of the entry before it
-            return False
+    def _close_where_beyond(self, connection: sqlite3.Connection, entry: Entry) -> None:
+        """Say what the audit found, once nothing more will be told of what earlier attempts logged."""
+        event = entry.event
         ends = isinstance(event, Saved) or (isinstance(event, Noted) and event.kind in ENDINGS)
-        return event.step > self.replay_until or (ends and event.step == self.replay_until)
+        beyond = event.step > self.replay_until or (ends and event.step == self.replay_until)
+        # Known by its number: where the transaction is rolled back, the same entry closes it again.
+        if beyond and entry.number > self.inherited and self.closed_by in (None, entry.number):
+            self.closed_by = entry.number
+            self._close_audit(connection, entry.ts)
 
     def _audit(self, connection: sqlite3.Connection, rows: Sequence[points.Point]) -> None:
         """Compare; the sets stay true where a transaction is rolled back and its batch written again."""

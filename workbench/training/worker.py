@@ -12,6 +12,7 @@ from types import FrameType
 
 from workbench import recipe
 from workbench.errors import WorkbenchError
+from workbench.full_disk import is_full
 from workbench.paths import Home
 from workbench.redaction import redact
 from workbench.shortage import REASONS, words_of
@@ -21,9 +22,8 @@ from workbench.training.control import Control
 from workbench.training.events import Noted, Started
 from workbench.training.loop import NotFinite, train
 from workbench.training.reporter import Reporter
+from workbench.training.room import FolderGone, NoRoom
 
-NO_SPACE = (27, 28)
-"""EFBIG and ENOSPC."""
 DEAD_CONTEXT = "CUDA error:"
 """How words begin that torch has from the driver; after most of them no call of this process to the GPU succeeds."""
 LOST = (
@@ -83,7 +83,9 @@ def reason_of(problem: BaseException) -> str:
         return "gpu_lost"
     if isinstance(problem, MemoryError) or "can't allocate memory" in words:
         return "host_oom"
-    if (isinstance(problem, OSError) and problem.errno in NO_SPACE) or "(os error 28)" in words:
+    if isinstance(problem, FolderGone):
+        return "folder_gone"
+    if isinstance(problem, NoRoom) or is_full(problem):
         return "disk_full"
     return "data" if isinstance(problem, WorkbenchError) else "code"
 
@@ -93,7 +95,7 @@ def _train(folder: Path, home: Home, reporter: Reporter, control: Control) -> tu
     file = folder / "recipe.toml"
     plan = recipe.loads(file.read_text(encoding="utf-8"), str(file))
     # Both are read now: a setting that this version added has its default on both sides.
-    if plan.hash() != recipe.loads(reporter.run.recipe).hash():
+    if reporter.recipe is not None and plan.hash() != recipe.loads(reporter.recipe).hash():
         raise WorkbenchError(
             "the recipe is not the one that this run was made with",
             where=str(file),

@@ -251,7 +251,7 @@ def test_the_cause_of_death_is_named(
     monkeypatch.setenv("WORKBENCH_SLOTS", "none")
     run = queue.submit(home, recipe("quick"))
     change(home, run, step=step)
-    state, reason, words = shepherd.judge(ending, look(home, run))
+    state, reason, words = shepherd.judge(ending, look(home, run).step)
     assert (state, reason) == expected[:2]
     assert words.startswith(expected[2])
 

@@ -50,14 +50,8 @@ def test_a_run_says_what_its_recipe_is_about(home: Home, nothing_starts: None) -
     folder = home.run_folder(run.uid)
     assert loads((folder / "recipe.toml").read_text()) == given
     card = json.loads((folder / "run.json").read_text())
-    assert card == {
-        "id": run.id,
-        "uid": run.uid,
-        "name": "quick",
-        "created": run.created,
-        "parent_uid": None,
-        "grp": "seeds",
-    }
+    assert card == {name: getattr(run, name) for name in folders.DESCRIBED} | {"parent_uid": None}
+    assert {"id", "uid", "name", "created", "grp", "recipe_hash"} <= card.keys()
     with open_store(home.store) as store:
         assert runs.config(store, [run.id])["hardware.device"] == {run.id: "auto"}
 
