@@ -86,7 +86,7 @@ def doing_words(run: Run, *, stalled: float | None = None) -> str:
     if stalled:
         return f"stalled: nothing for {duration(stalled)}"
     if run.waits:
-        return f"queued, waits for {f'#{run.parent_id}' if run.parent_id else 'its backbone'}"
+        return f"queued, waits for {f'#{run.parent_id}' if run.parent_id else 'another run'}"
     return {
         "queued": "queued: starts when a slot is free",
         "starting": "starting: loading model and data",

@@ -105,7 +105,7 @@ def stalled_of(home: Home, run: Run) -> float | None:
 def state_words(run: Run, stalled: float | None = None) -> str:
     """Say a run's state in words: running 42%, stalled 42%, waits for #3, finished early, failed: data."""
     if run.waits:
-        return f"waits for {f'#{run.parent_id}' if run.parent_id else 'its backbone'}"
+        return f"waits for {f'#{run.parent_id}' if run.parent_id else 'another run'}"
     if run.held:
         return f"{run.state}: {run.held}"
     if run.active and (run.max_steps or stalled):

@@ -12,12 +12,12 @@ from pydantic import ValidationError
 
 from workbench.data.locating import pair_of
 from workbench.errors import WorkbenchError
-from workbench.recipe.augment import MODELS as AUGMENT_MODELS
+from workbench.handover import GIVEN
 from workbench.recipe.explaining import explain
 from workbench.recipe.model import FIRST_WORDS, Recipe
 
 DEEPEST = 10
-MODELS = (("backbone", "name"), ("strategy", "teacher"), *(("augment", key) for key in AUGMENT_MODELS))
+MODELS = tuple(setting.split(".") for setting in GIVEN)
 """The settings that name a model: a folder, a Hub id or a run."""
 
 

@@ -131,23 +131,18 @@ def hand_over(home: Home, store: Store) -> None:
     A run is numbered after the one it waits for, so that what follows from a run that fails here fails with it.
     """
     for run in runs.waiting_for_backbones(store):
-        parent = handover.awaited(store, run)
-        if parent is not None and parent.state in handover.AWAITED:
-            continue
-        words = handover.why_in_vain(home, parent)
-        if parent is not None and not words:
-            try:
-                handover.keep(home, parent, home.run_folder(run.uid))
-            except WorkbenchError as error:
-                words = f"{error.where}: {error.what}"
-            except OSError:
-                # No room, or a file system that is away: the next look may find it mended.
-                continue
-        if words or parent is None:
+        try:
+            told = handover.give(home, store, run)
+        except WorkbenchError as error:
+            words = f"{error.where}: {error.what}" if error.where else error.what
             conclude(store, run, "failed", BACKBONE, words, since=("queued",))
-        elif runs.move(store, run.id, "queued", since=("queued",), attempt=run.attempt, reason=None):
-            text = f"begins with the best model of run #{parent.id} {parent.name}"
-            runs.tell(store, run.id, (time.time(), run.step, "backbone", "info", text, None))
+            continue
+        except OSError:
+            # No room, or a file system that is away: the next look may find it mended.
+            continue
+        if told is not None and runs.move(store, run.id, "queued", since=("queued",), attempt=run.attempt, reason=None):
+            for words in told:
+                runs.tell(store, run.id, (time.time(), run.step, "backbone", "info", words, None))
 
 
 def start_next(home: Home, store: Store, slot: Slot, wishes: Sequence[str]) -> bool:

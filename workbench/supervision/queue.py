@@ -92,9 +92,9 @@ def submit_group(home: Home, recipes: Sequence[Recipe], stem: str) -> list[Run]:
     with dispatch_lock(home), _open(home) as store:
         folders.settle(home, store)
         for recipe in recipes:
-            _, parent = parents.pin(store, recipe)
-            if parent is not None and parent.state not in handover.AWAITED:
-                handover.best_model(home, parent)
+            for setting, giver in parents.pin(store, recipe)[1].items():
+                if giver.state not in handover.AWAITED:
+                    handover.best_model(home, giver, setting)
         grp = unique_name(stem, runs.groups_like(store, stem))
         added = [_add_steps(home, store, each, None, grp) for each in steps]
     advance(home)
@@ -120,7 +120,7 @@ def _add_steps(
 
 def _shared(home: Home, store: Store, recipe: Recipe, grp: str | None) -> Run | None:
     """Return a run of the group that carries out the same recipe, or has done so."""
-    wanted = parents.pin(store, parents.pin_helpers(store, recipe))[0].hash()
+    wanted = parents.pin(store, recipe)[0].hash()
     for run in runs.of_group(store, grp) if grp is not None else ():
         done = run.state == "finished" and handover.newest_model(home.run_folder(run.uid)) is not None
         if run.recipe_hash == wanted and (done or run.state in handover.AWAITED):
@@ -132,14 +132,16 @@ def _add(
     home: Home, store: Store, recipe: Recipe, parent_id: int | None, grp: str | None, like: Run | None = None
 ) -> Run:
     """Queue one run, under the dispatch lock; it begins with what `like` began with, where that is given."""
-    recipe, parent = (recipe, None) if like else parents.pin(store, parents.pin_helpers(store, recipe))
+    recipe, givers = (recipe, dict[str, Run]()) if like else parents.pin(store, recipe)
+    parent = givers.get(handover.BACKBONE)
     uid, toml = new_uid(), recipe.to_toml()
     staged = folders.stage(home, uid, toml)
     if like is not None:
-        handover.begin_like(home.run_folder(like.uid), staged, [key for _, key in parents.HELPERS])
-    waits = parent is not None and parent.state in handover.AWAITED
-    if parent is not None and not waits:
-        handover.keep(home, parent, staged)
+        handover.begin_like(home.run_folder(like.uid), staged)
+    for setting, giver in givers.items():
+        if giver.state not in handover.AWAITED:
+            handover.keep(home, giver, staged, setting)
+    waits = any(giver.state in handover.AWAITED for giver in givers.values())
     run_id = runs.create(
         store,
         recipe.flat(),
@@ -211,7 +213,7 @@ def resume(home: Home, run: Run) -> Run:
                 hint="Start its recipe again as a new run.",
             )
         points.unpack(store, now.id)
-        reason = BACKBONE if handover.lacks_backbone(home, store, now) else None
+        reason = BACKBONE if handover.lacking(home, store, now) else None
         cleared = {"reason": reason, "error": None, "exit_code": None, "ended": None, "slot": None, "priority": 0}
         if not runs.move(store, now.id, "queued", since=RESUMABLE, attempt=now.attempt, **cleared):
             raise WorkbenchError("somebody else changed it just now", where=_called(now), hint="Look at it again.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,6 +52,41 @@ def test_a_child_starts_when_its_parent_is_done_and_others_pass_it_meanwhile(hom
     with open_store(home.store) as store:
         assert events.listing(store, child.id)[0].text == f"begins with the best model of run #{parent.id} wait"
     assert not (home.root / "VIOLATION").exists()
+
+
+HELPED = [
+    ("strategy.teacher", {"strategy": {"name": "distil", "teacher": "run:wait"}}),
+    ("augment.masked_model", {"augment": {"masked": 0.5, "masked_model": "run:wait"}}),
+]
+
+
+@pytest.mark.parametrize(("setting", "tables"), HELPED)
+def test_a_run_waits_for_its_teacher_and_for_who_writes_too(home: Home, setting: str, tables: dict[str, Any]) -> None:
+    giver = until_state(home, queue.submit(home, recipe("wait")), "running")
+    run = queue.submit(home, recipe("quick", **tables))
+    assert (run.state, run.waits, run.parent_id) == ("queued", True, None)
+    publish_model(home, giver)
+    queue.stop(home, giver)
+    until_state(home, run, "finished")
+    assert verify(home.run_folder(run.uid) / setting.rpartition(".")[2])
+    with open_store(home.store) as store:
+        words = events.listing(store, run.id)[0].text
+    assert words == f"{setting} is the best model of run #{giver.id} wait"
+
+
+def test_a_run_with_two_givers_waits_for_both(home: Home, nothing_starts: None) -> None:
+    both = {"masked": 0.5, "masked_model": "run:wait-b"}
+    first, second = (queue.submit(home, recipe(f"wait-{name}")) for name in "ab")
+    run = queue.submit(home, recipe("quick", backbone="run:wait-a", augment=both))
+    publish_model(home, first)
+    change(home, first, state="finished")
+    queue.advance(home)
+    assert look(home, run).waits
+    change(home, second, state="failed", error="killed")
+    queue.advance(home)
+    ended = look(home, run)
+    assert (ended.state, ended.reason) == ("failed", "backbone")
+    assert ended.error == f"its augment.masked_model, run #{second.id} wait-b, failed: killed"
 
 
 def test_any_number_of_waiting_runs_blocks_no_other(home: Home) -> None:
