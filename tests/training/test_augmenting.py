@@ -204,7 +204,10 @@ def test_every_task_trains_on_changed_rows(task: str, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     recipe = recipe_of(tiny, tmp_path, task=task, data=data, augment=ALL, training={"epochs": 1, "max_length": 128})
     told = run_of(recipe, tmp_path / "run")
-    assert all(value == value for event in told.all(Logged) for value in event.values.values())
+    # A row whose answer was cut away is left out, so that an update may be left without any.
+    seen = [event.values for event in told.all(Logged) if event.values["train/examples_per_second"]]
+    assert all(value == value for values in seen for value in values.values())
+    assert len(seen) >= len(told.all(Logged)) - 1
     assert told.all(Evaluated)
 
 
