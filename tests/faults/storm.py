@@ -30,7 +30,7 @@ from workbench.supervision.environment import ROOT
 
 STALLED = 30.0
 """Seconds without one more run submitted or ended after which the queue counts as stuck."""
-TARGETS = ("worker", "worker", "shepherd", "dispatcher", "stop", "all")
+TARGETS = ("worker", "worker", "shepherd", "dispatcher", "stop", "move", "all")
 COMMAND_LINES = {"worker": "fake_worker", "shepherd": "shepherd.py"}
 
 
@@ -108,8 +108,8 @@ class Storm:
             self.dispatchers[which].wait()
             self.dispatchers[which] = self._start_dispatcher()
             self.outcome.kills[target] += 1
-        elif target == "stop":
-            self._stop_one()
+        elif target in ("stop", "move"):
+            self._ask(target)
         elif target == "all":
             for one in self.random.sample(sorted(COMMAND_LINES), len(COMMAND_LINES)):
                 self.outcome.kills[one] += self._kill(one, 99)
@@ -121,15 +121,18 @@ class Storm:
         found = processes(*words)
         return sum(kill(pid, signal.SIGKILL, *words) for pid in self.random.sample(found, min(most, len(found))))
 
-    def _stop_one(self) -> None:
+    def _ask(self, what: str) -> None:
+        """Stop a run, or move one in the queue, as a person would."""
         with open_store(self.home.store) as store:
-            found = runs.listing(store, states=OPEN)
-        if found:
-            try:
-                queue.stop(self.home, self.random.choice(found))
-                self.outcome.kills["stop"] += 1
-            except WorkbenchError:
-                pass  # it ended meanwhile
+            found = runs.listing(store, states=OPEN if what == "stop" else ("queued",))
+        if not found:
+            return
+        run, where = self.random.choice(found), self.random.choice(("first", "last", "up", "down"))
+        try:
+            queue.stop(self.home, run) if what == "stop" else queue.reorder(self.home, run, where)
+            self.outcome.kills[what] += 1
+        except WorkbenchError:
+            pass  # it ended or started meanwhile
 
     def _resume(self, store: Store) -> None:
         for run in runs.listing(store, states=queue.RESUMABLE):
