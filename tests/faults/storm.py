@@ -45,9 +45,12 @@ class Outcome:
 
 
 class Storm:
-    """One storm over `size` runs on `slots` slots of a home; `rate` is the chance of a blow at each look."""
+    """One storm over `size` runs of a home on `slots`, as WORKBENCH_SLOTS names them.
 
-    def __init__(self, home: Home, size: int, slots: int, seed: int, rate: float) -> None:
+    `rate` is the chance of a blow at each look.
+    """
+
+    def __init__(self, home: Home, size: int, slots: str, seed: int, rate: float) -> None:
         self.home = home
         self.size = size
         self.rate = rate
@@ -55,7 +58,7 @@ class Storm:
         self.outcome = Outcome()
         self.environment = os.environ | {
             "WORKBENCH_WORKER_MODULE": "tests.faults.fake_worker",
-            "WORKBENCH_SLOTS": ",".join(["cpu"] * slots),
+            "WORKBENCH_SLOTS": slots,
             "PYTHONPATH": str(ROOT),
         }
         self.dispatchers: list[subprocess.Popen[bytes]] = []
@@ -195,19 +198,19 @@ def dispatch(home: Home, size: int) -> None:
             time.sleep(0.05)
 
 
-def storm(root: Path, size: int, slots: int = 2, seed: int = 1, rate: float = 0.35) -> Outcome:
+def storm(root: Path, size: int, slots: str = "cpu,cpu", seed: int = 1, rate: float = 0.35) -> Outcome:
     """Make a home under `root`, rage over it, and return what came of it."""
     home = Home(root / "home").create()
     prepare(home.store)
     os.environ["WORKBENCH_WORKER_MODULE"] = "tests.faults.fake_worker"
-    os.environ["WORKBENCH_SLOTS"] = ",".join(["cpu"] * slots)
+    os.environ["WORKBENCH_SLOTS"] = slots
     return Storm(home, size, slots, seed, rate).rage()
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=200)
-    parser.add_argument("--slots", type=int, default=2)
+    parser.add_argument("--slots", default="cpu,cpu")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=0.35)
     parser.add_argument("--dispatch", type=Path, help=argparse.SUPPRESS)
@@ -217,7 +220,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
     root = Path(tempfile.mkdtemp(prefix="storm-"))
     outcome = storm(root, chosen.runs, chosen.slots, chosen.seed, chosen.rate)
-    print(f"{chosen.runs} runs, {chosen.slots} slots, {outcome.seconds:.1f} s")
+    print(f"{chosen.runs} runs on {chosen.slots}, {outcome.seconds:.1f} s")
     print(f"blows {dict(outcome.kills)}; endings {dict(outcome.states)}")
     if outcome.violations:
         print(*outcome.violations, f"left in {root}", sep="\n")
