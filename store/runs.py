@@ -96,7 +96,8 @@ _COLUMNS = ", ".join(field.name for field in fields(Run))
 
 
 def _run(row: sqlite3.Row) -> Run:
-    return Run(**dict(row))
+    # By position, for all rows are read as _COLUMNS: by name it takes three times as long, and there may be 10 000.
+    return Run(*row)
 
 
 def create(store: Store, config: Mapping[str, Any], **columns: Any) -> int:

@@ -29,12 +29,15 @@ STATES = {"stop": "stopped", "pause": "paused"}
 def main() -> int:
     folder, attempt, claim = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     home = Home(folder.parent.parent)
-    slot = os.open(home.root / f"fake.{os.environ['WORKBENCH_SLOT']}", os.O_RDWR | os.O_CREAT, 0o600)
+    # Slots of several GPUs overlap: what must not be used twice is each GPU, or the slot where it has none.
+    used = [*filter(None, os.environ["CUDA_VISIBLE_DEVICES"].split(","))] or [os.environ["WORKBENCH_SLOT"]]
+    devices = [os.open(home.root / f"fake.{name}", os.O_RDWR | os.O_CREAT, 0o600) for name in used]
     worker_side.enter(folder, attempt, claim)
     signal.signal(signal.SIGUSR1, lambda number, frame: None)
     append(folder / "begun", f"{attempt}\n")
     try:
-        fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for device in devices:
+            fcntl.flock(device, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         append(home.root / "VIOLATION", f"{folder.name} attempt {attempt}: slot in use\n")
     card = json.loads((folder / "run.json").read_text())

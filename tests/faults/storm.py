@@ -30,7 +30,7 @@ from workbench.supervision.environment import ROOT
 
 STALLED = 30.0
 """Seconds without one more run submitted or ended after which the queue counts as stuck."""
-TARGETS = ("worker", "worker", "shepherd", "dispatcher", "stop", "all")
+TARGETS = ("worker", "worker", "shepherd", "dispatcher", "stop", "move", "all")
 COMMAND_LINES = {"worker": "fake_worker", "shepherd": "shepherd.py"}
 
 
@@ -45,9 +45,12 @@ class Outcome:
 
 
 class Storm:
-    """One storm over `size` runs on `slots` slots of a home; `rate` is the chance of a blow at each look."""
+    """One storm over `size` runs of a home on `slots`, as WORKBENCH_SLOTS names them.
 
-    def __init__(self, home: Home, size: int, slots: int, seed: int, rate: float) -> None:
+    `rate` is the chance of a blow at each look.
+    """
+
+    def __init__(self, home: Home, size: int, slots: str, seed: int, rate: float) -> None:
         self.home = home
         self.size = size
         self.rate = rate
@@ -55,7 +58,7 @@ class Storm:
         self.outcome = Outcome()
         self.environment = os.environ | {
             "WORKBENCH_WORKER_MODULE": "tests.faults.fake_worker",
-            "WORKBENCH_SLOTS": ",".join(["cpu"] * slots),
+            "WORKBENCH_SLOTS": slots,
             "PYTHONPATH": str(ROOT),
         }
         self.dispatchers: list[subprocess.Popen[bytes]] = []
@@ -108,8 +111,8 @@ class Storm:
             self.dispatchers[which].wait()
             self.dispatchers[which] = self._start_dispatcher()
             self.outcome.kills[target] += 1
-        elif target == "stop":
-            self._stop_one()
+        elif target in ("stop", "move"):
+            self._ask(target)
         elif target == "all":
             for one in self.random.sample(sorted(COMMAND_LINES), len(COMMAND_LINES)):
                 self.outcome.kills[one] += self._kill(one, 99)
@@ -121,15 +124,18 @@ class Storm:
         found = processes(*words)
         return sum(kill(pid, signal.SIGKILL, *words) for pid in self.random.sample(found, min(most, len(found))))
 
-    def _stop_one(self) -> None:
+    def _ask(self, what: str) -> None:
+        """Stop a run, or move one in the queue, as a person would."""
         with open_store(self.home.store) as store:
-            found = runs.listing(store, states=OPEN)
-        if found:
-            try:
-                queue.stop(self.home, self.random.choice(found))
-                self.outcome.kills["stop"] += 1
-            except WorkbenchError:
-                pass  # it ended meanwhile
+            found = runs.listing(store, states=OPEN if what == "stop" else ("queued",))
+        if not found:
+            return
+        run, where = self.random.choice(found), self.random.choice(("first", "last", "up", "down"))
+        try:
+            queue.stop(self.home, run) if what == "stop" else queue.reorder(self.home, run, where)
+            self.outcome.kills[what] += 1
+        except WorkbenchError:
+            pass  # it ended or started meanwhile
 
     def _resume(self, store: Store) -> None:
         for run in runs.listing(store, states=queue.RESUMABLE):
@@ -192,19 +198,19 @@ def dispatch(home: Home, size: int) -> None:
             time.sleep(0.05)
 
 
-def storm(root: Path, size: int, slots: int = 2, seed: int = 1, rate: float = 0.35) -> Outcome:
+def storm(root: Path, size: int, slots: str = "cpu,cpu", seed: int = 1, rate: float = 0.35) -> Outcome:
     """Make a home under `root`, rage over it, and return what came of it."""
     home = Home(root / "home").create()
     prepare(home.store)
     os.environ["WORKBENCH_WORKER_MODULE"] = "tests.faults.fake_worker"
-    os.environ["WORKBENCH_SLOTS"] = ",".join(["cpu"] * slots)
+    os.environ["WORKBENCH_SLOTS"] = slots
     return Storm(home, size, slots, seed, rate).rage()
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=200)
-    parser.add_argument("--slots", type=int, default=2)
+    parser.add_argument("--slots", default="cpu,cpu")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=0.35)
     parser.add_argument("--dispatch", type=Path, help=argparse.SUPPRESS)
@@ -214,7 +220,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
     root = Path(tempfile.mkdtemp(prefix="storm-"))
     outcome = storm(root, chosen.runs, chosen.slots, chosen.seed, chosen.rate)
-    print(f"{chosen.runs} runs, {chosen.slots} slots, {outcome.seconds:.1f} s")
+    print(f"{chosen.runs} runs on {chosen.slots}, {outcome.seconds:.1f} s")
     print(f"blows {dict(outcome.kills)}; endings {dict(outcome.states)}")
     if outcome.violations:
         print(*outcome.violations, f"left in {root}", sep="\n")

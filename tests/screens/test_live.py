@@ -278,6 +278,32 @@ async def test_a_diagnosis_without_settings_has_no_key(home: Home) -> None:
         assert "what helps no setting does: a larger evaluation set" in screen_text(app)
 
 
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_run_out_of_memory_starts_again_in_smaller_batches_by_one_key(
+    home: Home, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "advance", lambda home: {})
+    said = "out of GPU memory: 2.50 GiB needed, 1.25 GiB of 7.79 GiB free"
+    with open_store(home.store) as store:
+        assert runs.move(store, 31, "failed", since=("failed",), reason="gpu_oom", error=said)
+    async with opened(home, size) as (app, pilot):
+        app.open_place("live", 31)
+        await look(app, pilot)
+        shown = screen_text(app)
+        assert said in shown
+        assert "next: f on Live: batch 16 → 8, added up 1 → 2 times: the same updates" in shown
+        await pilot.press("f", "enter")
+        await look(app, pilot)
+        await look(app, pilot)
+        new = app.feed.runs[34]
+        assert (new.parent_id, new.state) == (31, "queued")
+        assert loads(app.feed.runs[31].recipe).diff(loads(new.recipe)) == {
+            "training.batch_size": (16, 8),
+            "training.accumulation": (1, 2),
+        }
+        assert "starts run #31" in screen_text(app)
+
+
 async def test_divergence_is_told_while_it_trains(home: Home) -> None:
     with open_store(home.store) as store:
         for step in range(254, 360, 2):

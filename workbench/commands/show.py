@@ -134,7 +134,8 @@ def _diagnosis_lines(store: Store, run: Run) -> list[str]:
         if each.changes:
             settings = " ".join(f"--set {path}={_setting(value)}" for path, value in each.changes.items())
             again = f"workbench show {run.id} --recipe > again.toml && workbench train again.toml {settings}"
-            lines.append(f"  try: {again}")
+            smaller = each.code == "memory" and "training.batch_size" in each.changes
+            lines.append(f"  try: {f'workbench retry {run.id}' if smaller else again}")
     return lines
 
 

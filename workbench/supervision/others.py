@@ -32,7 +32,8 @@ def taken(home: Home, store: Store, slots: Sequence[Slot]) -> dict[str, str]:
 
     Where the driver does not answer nobody knows, and all that it named count as taken.
     """
-    known = [slot for slot in slots if any(device.startswith("GPU-") for device in slot.devices)]
+    asked = (slot for slot in slots if not slot.shared)
+    known = [slot for slot in asked if any(device.startswith("GPU-") for device in slot.devices)]
     pids = computing() if known else {}
     if pids is None:
         return dict.fromkeys((slot.name for slot in known), SILENT)
@@ -48,7 +49,7 @@ def taken(home: Home, store: Store, slots: Sequence[Slot]) -> dict[str, str]:
 def hold(slot: Slot) -> list[int] | None:
     """Lock the GPUs of a slot against other users and return the descriptors, or None where one of them has a lock."""
     held: list[int] = []
-    for device in slot.devices:
+    for device in () if slot.shared else slot.devices:
         descriptor = _open_lock(device) if device.startswith("GPU-") and device.replace("-", "").isalnum() else None
         if descriptor is None:
             continue

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workbench.supervision.driver import Gpu, find_gpus
 
 
 @dataclass(frozen=True)
 class Slot:
-    """`device` is what CUDA_VISIBLE_DEVICES shall be for a run in this slot: empty on the processor."""
+    """`device` is what CUDA_VISIBLE_DEVICES shall be for a run in this slot: empty on the processor.
+
+    A `shared` one is taken whoever else uses its GPU.
+    """
 
     name: str
     device: str
+    shared: bool = False
 
     @property
     def on_gpu(self) -> bool:
@@ -46,19 +50,19 @@ def fitting(slot: Slot, slots: Iterable[Slot]) -> tuple[str, ...]:
 def parse(text: str) -> list[Slot]:
     """Return the slots of a list such as `cpu,cpu` (cpu:0 and cpu:1) or `gpu:1,cpu`; a kind alone is numbered.
 
-    `gpu:0+1` is one slot of two GPUs.
+    `gpu:0+1` is one slot of two GPUs; `gpu:0!` one that is shared with whoever else uses it.
     """
     words = [word.strip() for word in text.split(",") if word.strip()]
     slots: list[Slot] = []
     counted = {"cpu": 0, "gpu": 0}
     for word in words:
-        kind, _, given = word.partition(":")
+        kind, _, given = word.removesuffix("!").partition(":")
         if kind not in counted:
             continue
         numbers = list(dict.fromkeys(filter(None, given.split("+")))) or [str(counted[kind])]
         counted[kind] += 1
         name = "cpu" if word == "cpu" and words.count("cpu") == 1 else f"{kind}:{'+'.join(numbers).replace('/', '_')}"
-        slots.append(Slot(name, ",".join(numbers) if kind == "gpu" else ""))
+        slots.append(Slot(name, ",".join(numbers) if kind == "gpu" else "", word.endswith("!")))
     return slots
 
 
@@ -97,7 +101,7 @@ def _slot(gpu: Gpu) -> Slot:
 def _pinned(slot: Slot) -> Slot:
     """Return a slot with uuids in the place of indices: CUDA may count in another order than the driver."""
     uuids = {str(gpu.index): gpu.uuid for gpu in find_gpus()} if slot.on_gpu else {}
-    return Slot(slot.name, ",".join(uuids.get(device, device) for device in slot.devices))
+    return replace(slot, device=",".join(uuids.get(device, device) for device in slot.devices))
 
 
 def _names(entry: str, gpu: Gpu) -> bool:

@@ -249,7 +249,7 @@ def build(recipe: Recipe, folder: Path, cache: Path) -> Job:
         evaluate_every=length.evaluate_every,
         save_every=recipe.checkpoint.every or length.evaluate_every,
         max_length=max_length,
-        notes=[*data.notes, *built.notes],
+        notes=[*data.notes, *built.notes, *unused_gpus(accelerator)],
         augmenter=augmenter,
     )
 
@@ -362,6 +362,16 @@ def _accelerator(recipe: Recipe) -> Accelerator:
     if precision == "auto":
         precision = "bf16" if not on_cpu and torch.cuda.is_bf16_supported() else "fp32"
     return Accelerator(cpu=on_cpu, mixed_precision="bf16" if precision == "bf16" else "no")
+
+
+def unused_gpus(accelerator: Accelerator) -> list[str]:
+    """Say so where more GPUs are visible than processes train."""
+    import torch
+
+    seen = torch.cuda.device_count() if accelerator.device.type == "cuda" else 0
+    if seen <= accelerator.num_processes:
+        return []
+    return [f"{seen} GPUs are visible; the run trains on {accelerator.num_processes} of them"]
 
 
 def _tokenizer(recipe: Recipe, folder: Path, data: Prepared) -> PreTrainedTokenizerBase:

@@ -71,6 +71,16 @@ def test_a_gpu_in_use_is_taken_once_it_is_free_with_nobody_looking(
     until(lambda: not watchers(home))
 
 
+def test_a_gpu_that_is_to_be_shared_is_taken_all_the_same(
+    home: Home, driver_says: Says, stranger: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver_says(f"0 GPU-aa11 {stranger}\\n")
+    monkeypatch.setenv("WORKBENCH_SLOTS", "gpu:0!")
+    run = queue.submit(home, recipe("environment"))
+    assert until_state(home, run, "finished").slot == "gpu:0"
+    assert "GPU-aa11" in (home.run_folder(run.uid) / "environment.json").read_text()
+
+
 def test_a_killed_watcher_is_replaced_by_whoever_looks(home: Home, driver_says: Says, stranger: int) -> None:
     driver_says(f"0 GPU-aa11 {stranger}\\n")
     queue.submit(home, recipe("quick"))

@@ -51,6 +51,7 @@ def test_a_gpu_is_handed_over_by_its_uuid() -> None:
         ("tpu", []),
         ("gpu:0+1,gpu:2,cpu", [Slot("gpu:0+1", "0,1"), Slot("gpu:2", "2"), Slot("cpu", "")]),
         ("gpu:1+1+", [Slot("gpu:1", "1")]),
+        ("gpu:0!,gpu!", [Slot("gpu:0", "0", shared=True), Slot("gpu:1", "1", shared=True)]),
         ("gpu:../x", [Slot("gpu:.._x", "../x")]),
     ],
 )
