@@ -87,3 +87,11 @@ def test_the_step_that_is_told_to_who_asks_is_the_last_update_done(backbone: Pat
         if isinstance(event, Logged):
             steps.append((event.step, control.step))
     assert all(0 <= step - told <= 1 for step, told in steps)
+
+
+def test_a_resumed_run_tells_the_step_that_it_goes_on_from(backbone: Path, tmp_path: Path) -> None:
+    told = asked(backbone, tmp_path / "run", (4, "pause"))
+    control, known = Control(), {}
+    for event in train(told.recipe, told.folder, told.folder.parent / "cache", control):
+        known.setdefault(type(event).__name__, control.step)
+    assert known["Started"] == 4

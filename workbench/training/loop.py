@@ -63,6 +63,7 @@ def train(recipe: Recipe, folder: Path, cache: Path, control: Control) -> Iterat
     broken: list[str] = []
     kept = checkpoints.restore(folder / "checkpoints", job.model, job.optimiser, broken, job.average.weights)
     progress = kept or Progress()
+    control.step = progress.step
     yield _started(job, progress)
     if job.strategy.taught:
         yield from lesson.learn(job)

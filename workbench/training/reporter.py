@@ -151,7 +151,12 @@ class Reporter:
         return True
 
     def _hear(self) -> None:
-        """Hand the commands that wait to the loop, each once, though its row may have to be written again."""
+        """Hand the commands that wait to the loop, each once, though its row may have to be written again.
+
+        Before training begins it is not known which update the run goes on from, nor can the loop do anything.
+        """
+        if not self._running:
+            return
         try:
             waiting = commands.waiting(self._store, self.run_id, self.attempt)
             known = [command for command in waiting if command.verb in VERBS]
