@@ -74,10 +74,10 @@ def repeat_of(store: Store, run: Run) -> Repeat | None:
         step = next((step for step, one, other in pairs if one != other), None)
         if step is not None:
             parted.append((step, metric, _apart(pairs)))
-    step, metric, apart = min(parted, key=lambda each: (each[0], each[1])) if parted else (None, None, None)
+    at, which, apart = min(parted, key=lambda each: each[:2], default=(None, None, None))
     conditions = tuple(changed(first.versions, json.loads(run.versions))) if run.versions else ()
     ended = run.state in runs.ENDED
-    return Repeat(first.id, first.name, ended, compared, last, step, metric, apart, conditions)
+    return Repeat(first.id, first.name, ended, compared, last, at, which, apart, conditions)
 
 
 def _pairs(store: Store, first: Run, run: Run, metric: str) -> list[tuple[int, float | None, float | None]]:

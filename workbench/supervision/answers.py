@@ -72,10 +72,8 @@ def _ended(run: Run) -> str:
 
 def _busy(store: Store, run: Run | None, command: Command | None) -> str:
     """Return what keeps a worker from doing what it was asked."""
-    if run is None or command is None or not run.step or run.state == "starting":
-        return "is still starting: it does so once it trains"
-    if command.accepted_step is None:
-        return "has not heard it yet: its worker may stand still, or wait for the store; see its log"
+    if run is None or command is None or command.accepted_step is None:
+        return "has not heard it yet: it is still starting, or its worker stands still; see its log"
     said = events.listing(store, run.id, limit=1)
     last = f", and last said: {plain(said[0].text, 200)}" if said else ""
     return f"heard it at update {command.accepted_step} and is busy{last}. It does so before its next update"

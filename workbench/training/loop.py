@@ -75,6 +75,7 @@ def _train(recipe: Recipe, folder: Path, cache: Path, control: Control, room: Ro
     broken: list[str] = []
     kept = checkpoints.restore(folder / "checkpoints", job.model, job.optimiser, broken, job.average.weights)
     progress = kept or Progress()
+    control.step = progress.step
     yield _started(job, progress)
     if job.strategy.taught:
         yield from lesson.learn(job, control.ends)

@@ -217,7 +217,12 @@ class Reporter:
         self._complained = False
 
     def _hear(self) -> None:
-        """Hand the commands that wait to the loop, each once, though its row may have to be written again."""
+        """Hand the commands that wait to the loop, each once, though its row may have to be written again.
+
+        Before training begins it is not known which update the run goes on from, nor can the loop do anything.
+        """
+        if not self._running:
+            return
         try:
             store = self._open()
             waiting = commands.waiting(store, self.run_id, self.attempt)
@@ -234,9 +239,10 @@ class Reporter:
 
     def _answer(self, connection: sqlite3.Connection) -> None:
         """Say of the commands that were heard before what the loop has now told that it was done."""
-        for event in (entry.event for entry in self._unsent if entry.number > self._recorder.inherited):
-            for command, (verb, step) in self._heard.items() if isinstance(event, Noted) else ():
-                if event.kind == verb and event.step >= step:
+        own = (entry.event for entry in self._unsent if entry.number > self._recorder.inherited)
+        for event in own:
+            for command, (verb, step) in self._heard.items():
+                if isinstance(event, Noted) and event.kind == verb and event.step >= step:
                     commands.finish(connection, command, event.step, event.text)
 
     def _sample_until_closed(self) -> None:
