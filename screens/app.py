@@ -170,7 +170,9 @@ class WorkbenchApp(App[str]):
         yield SystemCommand("theme", "Change the colours", self.action_change_theme)
         place = self.place
         for key in keys_of(place.PLACE) if place else ():
-            name = f"{key.description.rstrip('…')}  ({key.face})"
+            # The palette takes names for markup, of which [/ would be the end.
+            face = key.face.replace("[", "left bracket").replace("]", "right bracket")
+            name = f"{key.description.rstrip('…')}  ({face})"
             command = place.action_act if place else None
             if command and key.action != "palette":
                 yield SystemCommand(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from store.connection import Store
+from store.texts import storable
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ def append(connection: sqlite3.Connection, run_id: int, rows: Sequence[tuple[flo
     """Write events (time, step, kind, level, text, data) inside a write transaction."""
     connection.executemany(
         "INSERT INTO event(run_id, ts, step, kind, level, text, data) VALUES(?,?,?,?,?,?,?)",
-        [(run_id, *row[:5], json.dumps(row[5]) if row[5] else None) for row in rows],
+        [(run_id, *map(storable, row[:5]), json.dumps(row[5]) if row[5] else None) for row in rows],
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from store.connection import Store
+from store.texts import storable, storable_json
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Prediction:
 
 def add_examples(connection: sqlite3.Connection, set_id: str, rows: Sequence[tuple[int, str, str | None]]) -> None:
     """Store the examples (index, fields as JSON, gold) of an evaluation set once; a set is named by its content."""
-    connection.executemany("INSERT OR IGNORE INTO eval_example VALUES(?,?,?,?)", [(set_id, *row) for row in rows])
+    storables = [(set_id, index, storable_json(fields), storable(gold)) for index, fields, gold in rows]
+    connection.executemany("INSERT OR IGNORE INTO eval_example VALUES(?,?,?,?)", storables)
 
 
 def replace(
@@ -47,7 +49,10 @@ def replace(
     connection.execute("DELETE FROM prediction WHERE run_id=? AND set_id=?", (run_id, set_id))
     connection.executemany(
         "INSERT INTO prediction VALUES(?,?,?,?,?,?,?,?,?)",
-        [(run_id, step, set_id, *row[:5], json.dumps(row[5], ensure_ascii=False)) for row in rows],
+        [
+            (run_id, step, set_id, *map(storable, row[:5]), storable_json(json.dumps(row[5], ensure_ascii=False)))
+            for row in rows
+        ],
     )
 
 

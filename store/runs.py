@@ -11,6 +11,7 @@ from typing import Any
 
 from store import events, history
 from store.connection import Store
+from store.texts import storable
 
 ACTIVE = ("starting", "running", "stopping")
 OPEN = ("queued", *ACTIVE)
@@ -187,7 +188,7 @@ def move(
     assignments = ", ".join(f"{name}=?" for name in ("state", *columns))
     marks = ", ".join("?" * len(since))
     sql = f"UPDATE run SET {assignments} WHERE id=? AND state IN ({marks})"
-    parameters: list[Any] = [state, *columns.values(), run_id, *since]
+    parameters: list[Any] = [state, *map(storable, columns.values()), run_id, *since]
     if attempt is not None:
         sql += " AND attempt=?"
         parameters.append(attempt)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from store.connection import Store
+from store.texts import storable, storable_json
 
 Answers = Mapping[int, tuple[dict[str, Any], float]]
 """Run → (output, milliseconds)."""
@@ -46,13 +47,16 @@ def add(
     with store.write() as connection:
         cursor = connection.execute(
             "INSERT INTO trial(ts, task, prompt, params) VALUES(?,?,?,?)",
-            (time.time(), task, prompt, json.dumps(params, ensure_ascii=False)),
+            (time.time(), task, storable(prompt), storable_json(json.dumps(params, ensure_ascii=False))),
         )
         trial_id = cursor.lastrowid
         assert trial_id is not None
         connection.executemany(
             "INSERT INTO answer VALUES(?,?,?,?)",
-            [(trial_id, run, json.dumps(output, ensure_ascii=False), ms) for run, (output, ms) in answers.items()],
+            [
+                (trial_id, run, storable_json(json.dumps(output, ensure_ascii=False)), ms)
+                for run, (output, ms) in answers.items()
+            ],
         )
     return trial_id
 

@@ -105,7 +105,7 @@ def _as_text(store: Store, home: Home, run: Run) -> list[str]:
     summaries = points.summaries(store, [run.id])[run.id]
     if summaries:
         rows = [
-            [name, number(each.last), number(each.min), number(each.max), str(each.last_step), str(each.n)]
+            [plain(name, 60), number(each.last), number(each.min), number(each.max), str(each.last_step), str(each.n)]
             for name, each in sorted(summaries.items())
         ]
         heads = ["metric", "last", "lowest", "highest", "at step", "points"]
@@ -130,12 +130,12 @@ def _diagnosis_lines(store: Store, run: Run) -> list[str]:
     """Return what ails the run, each with what helps and the command that starts its recipe so changed."""
     lines = []
     for each in diagnoses_of(store, run):
-        lines += ["", f"! {each.words}", f"  remedy: {each.remedy}"]
+        lines += ["", f"! {plain(each.words)}", f"  remedy: {plain(each.remedy)}"]
         if each.changes:
             settings = " ".join(f"--set {path}={_setting(value)}" for path, value in each.changes.items())
             again = f"workbench show {run.id} --recipe > again.toml && workbench train again.toml {settings}"
             smaller = each.code == "memory" and "training.batch_size" in each.changes
-            lines.append(f"  try: {f'workbench retry {run.id}' if smaller else again}")
+            lines.append(f"  try: {f'workbench retry {run.id}' if smaller else plain(again)}")
     return lines
 
 

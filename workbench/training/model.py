@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.backbones import find_backbone
 from workbench.catalog import SIZES, Size
+from workbench.data.encoding import HALF_A_PAIR
 from workbench.data.features import Example
 from workbench.errors import WorkbenchError
 from workbench.model_files import read_config, refuse_unsafe
@@ -85,7 +86,7 @@ def train_tokenizer(
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.train_from_iterator((HALF_A_PAIR.sub("\ufffd", text) for text in texts), trainer)
     ends = [(SPECIAL[name], tokenizer.token_to_id(SPECIAL[name])) for name in ("cls", "sep")]
     single = "[CLS] $A [SEP]" if starts else "$A [SEP]"
     tokenizer.post_processor = processors.TemplateProcessing(
