@@ -7,6 +7,7 @@ runs that train nothing, kills whatever it meets, and at last resumes what did n
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import shutil
@@ -14,14 +15,16 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from store import runs
 from store.connection import Store, open_store, prepare
-from store.runs import OPEN
+from store.runs import OPEN, Run
 from tests.workbench.supervision.support import kill, processes, recipe
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
@@ -30,8 +33,17 @@ from workbench.supervision.environment import ROOT
 
 STALLED = 30.0
 """Seconds without one more run submitted or ended after which the queue counts as stuck."""
-TARGETS = ("worker", "worker", "shepherd", "dispatcher", "stop", "move", "all")
+TARGETS = ("worker", "worker", "shepherd", "dispatcher", "stop", "pause", "resume", "move", "freeze", "all")
 COMMAND_LINES = {"worker": "fake_worker", "shepherd": "shepherd.py"}
+ASKED: dict[str, tuple[Callable[[Home, Run], object], tuple[str, ...]]] = {
+    "stop": (queue.stop, OPEN),
+    "pause": (queue.pause, OPEN),
+    "resume": (queue.resume, queue.RESUMABLE),
+    "move": (lambda home, run: queue.reorder(home, run, random.choice(("first", "last", "up", "down"))), ("queued",)),
+}
+"""What a person may ask of a run meanwhile, and in which states."""
+FROZEN_SECONDS = 1.0
+"""How long a process is stopped at most: if it holds a lock, everybody waits for it."""
 
 
 @dataclass
@@ -111,8 +123,10 @@ class Storm:
             self.dispatchers[which].wait()
             self.dispatchers[which] = self._start_dispatcher()
             self.outcome.kills[target] += 1
-        elif target in ("stop", "move"):
+        elif target in ASKED:
             self._ask(target)
+        elif target == "freeze":
+            self._freeze(self.random.choice(("worker", "shepherd", "tests.faults.storm")))
         elif target == "all":
             for one in self.random.sample(sorted(COMMAND_LINES), len(COMMAND_LINES)):
                 self.outcome.kills[one] += self._kill(one, 99)
@@ -124,18 +138,27 @@ class Storm:
         found = processes(*words)
         return sum(kill(pid, signal.SIGKILL, *words) for pid in self.random.sample(found, min(most, len(found))))
 
-    def _ask(self, what: str) -> None:
-        """Stop a run, or move one in the queue, as a person would."""
+    def _ask(self, verb: str) -> None:
+        ask, states = ASKED[verb]
         with open_store(self.home.store) as store:
-            found = runs.listing(store, states=OPEN if what == "stop" else ("queued",))
-        if not found:
-            return
-        run, where = self.random.choice(found), self.random.choice(("first", "last", "up", "down"))
-        try:
-            queue.stop(self.home, run) if what == "stop" else queue.reorder(self.home, run, where)
-            self.outcome.kills[what] += 1
-        except WorkbenchError:
-            pass  # it ended or started meanwhile
+            found = runs.listing(store, states=states)
+            # What is resumed at the end as fast as it is killed never comes to one.
+            over = verb == "resume" and runs.census(store)[0] >= self.size
+        if found and not over:
+            try:
+                ask(self.home, self.random.choice(found))
+                self.outcome.kills[verb] += 1
+            except WorkbenchError:
+                pass  # it moved on meanwhile
+
+    def _freeze(self, kind: str) -> None:
+        """Stop a process for a moment, whatever it holds; a thread lets it go on, for this one may wait for it."""
+        words = (COMMAND_LINES.get(kind, kind), str(self.home.root))
+        found = processes(*words)
+        with contextlib.suppress(IndexError, ProcessLookupError):
+            handle = os.pidfd_open(pid := self.random.choice(found))
+            self.outcome.kills["freeze"] += kill(pid, signal.SIGSTOP, *words)
+            threading.Timer(self.random.uniform(0, FROZEN_SECONDS), _thaw, (handle,)).start()
 
     def _resume(self, store: Store) -> None:
         for run in runs.listing(store, states=queue.RESUMABLE):
@@ -150,6 +173,7 @@ class Storm:
                 "crashed": words.startswith("killed by SIGKILL") and run.exit_code == -signal.SIGKILL,
                 "lost": words.startswith("worker and shepherd both died"),
                 "stopped": run.reason in ("user", None),
+                "paused": run.reason in ("user", None),
             }
             if not honest.get(run.state, False):
                 self._blame(run.id, f"{run.state} without cause: {words}")
@@ -183,6 +207,12 @@ class Storm:
     def _end_all(self) -> None:
         while sum(self._kill(kind, 99) for kind in sorted(COMMAND_LINES, reverse=True)):
             time.sleep(0.01)
+
+
+def _thaw(handle: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(handle, signal.SIGCONT)
+    os.close(handle)
 
 
 def dispatch(home: Home, size: int) -> None:
@@ -221,7 +251,8 @@ def main() -> int:
     root = Path(tempfile.mkdtemp(prefix="storm-"))
     outcome = storm(root, chosen.runs, chosen.slots, chosen.seed, chosen.rate)
     print(f"{chosen.runs} runs on {chosen.slots}, {outcome.seconds:.1f} s")
-    print(f"blows {dict(outcome.kills)}; endings {dict(outcome.states)}")
+    killed = sum(outcome.kills[kind] for kind in ("worker", "shepherd", "dispatcher"))
+    print(f"{killed} kills; blows {dict(outcome.kills)}; endings {dict(outcome.states)}")
     if outcome.violations:
         print(*outcome.violations, f"left in {root}", sep="\n")
         return 1

@@ -17,23 +17,30 @@ from pathlib import Path
 _FLOCK = "hhqqi4x"
 """struct flock of 64-bit Linux: type, whence, start, length, pid."""
 
+_STOPPING = (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
+
 _own_lives: set[Path] = set()
 
 
 class Mutex:
-    """A lock on a file that one thread of one process holds at a time; it is waited for."""
+    """A lock on a file that one thread of one process holds at a time; it is waited for.
+
+    A terminal cannot stop the thread that holds it (ctrl+z): everybody else would wait until it goes on.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor = -1
 
     def __enter__(self) -> Mutex:
+        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
         self._descriptor = _open(self._path)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         return self
 
     def __exit__(self, *exception: object) -> None:
         os.close(self._descriptor)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
 
 def take_claim(folder: Path, patience: float = 0.05) -> int | None:

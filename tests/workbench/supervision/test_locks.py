@@ -142,6 +142,31 @@ for _ in range(200):
     assert count.read_text() == "600"
 
 
+def test_a_terminal_cannot_stop_whoever_holds_a_mutex(tmp_path: Path) -> None:
+    holder = """
+import os, signal, sys, time
+from pathlib import Path
+from workbench.supervision.locks import Mutex
+with Mutex(Path(sys.argv[1]) / "lock"):
+    os.kill(os.getpid(), signal.SIGTSTP)
+    (Path(sys.argv[1]) / "held").touch()
+(Path(sys.argv[1]) / "released").touch()
+"""
+    arguments = [sys.executable, "-c", holder, str(tmp_path)]
+    process = subprocess.Popen(arguments, env=os.environ | {"PYTHONPATH": str(ROOT)}, start_new_session=False)
+    try:
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        assert (tmp_path / "held").exists()
+        with locks.Mutex(tmp_path / "lock"):
+            assert signal.SIGTSTP in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+        assert signal.SIGTSTP not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+        process.send_signal(signal.SIGCONT)
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+    assert (tmp_path / "released").exists()
+
+
 def test_lock_files_are_private_and_links_are_refused(tmp_path: Path) -> None:
     claim = locks.take_claim(tmp_path)
     assert claim is not None
