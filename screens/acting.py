@@ -23,7 +23,7 @@ def why_not(place: PlaceScreen, action: str, run: Run | None) -> str | None:
     if run is None:
         return "no run is chosen: there is none here"
     if action in ("stop", "resume", "delete", "fix") and place.workbench.readonly:
-        return "this is a read-only view (--readonly)"
+        return place.feed.warning or "this is a read-only view (--readonly)"
     if action == "stop" and run.state not in OPEN:
         return f"run {run.id} has ended: there is nothing to stop"
     if action == "resume" and run.state == "finished":

@@ -11,6 +11,7 @@ from store import events, runs
 from store.connection import Store
 from store.events import Event
 from workbench.commands.common import find_run, json_option, pass_home, print_json, reading, state_words
+from workbench.errors import WorkbenchError
 from workbench.paths import Home
 from workbench.text import plain, redact
 
@@ -47,6 +48,8 @@ def _print(store: Store, run_id: int, follow: bool) -> None:
                 click.echo(state_words(run))
             return
         time.sleep(FOLLOW_SECONDS)
+        if store.replaced:
+            raise WorkbenchError("the store was made anew meanwhile", hint=f"Follow on: workbench log {run_id} -f")
 
 
 def line_of(event: Event) -> str:
