@@ -1,10 +1,12 @@
-"""What a key does to a run, the same on every place: stop, resume, fix, delete, copy."""
+"""What a key does to a run, the same on every place: stop, pause, resume, evaluate, fix, delete, copy."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from textual.worker import get_current_worker
 
 from screens.dialogs import Choice, Question
 from screens.place import PlaceScreen
@@ -16,16 +18,23 @@ if TYPE_CHECKING:
     from workbench.recipe import Recipe
 
 
+ON_A_RUN = (
+    *("stop", "pause", "resume", "evaluate", "checkpoint", "delete", "copy", "try", "open", "open_log", "compare"),
+    *("mark", "group", "fix"),
+)
+CHANGING = ("stop", "pause", "resume", "evaluate", "checkpoint", "delete", "fix")
+
+
 def why_not(place: PlaceScreen, action: str, run: Run | None) -> str | None:
     """Return why an action cannot be done to a run, or None; actions that need no run are no matter of this."""
-    if action not in ("stop", "resume", "delete", "copy", "try", "open", "open_log", "compare", "mark", "group", "fix"):
+    if action not in ON_A_RUN:
         return None
     if run is None:
         return "no run is chosen: there is none here"
-    if action in ("stop", "resume", "delete", "fix") and place.workbench.readonly:
+    if action in CHANGING and place.workbench.readonly:
         return place.feed.warning or "this is a read-only view (--readonly)"
-    if action == "stop" and run.state not in OPEN:
-        return f"run {run.id} has ended: there is nothing to stop"
+    if action in ("stop", "pause", "evaluate", "checkpoint"):
+        return _why_not_asked(action, run)
     if action == "resume" and run.state == "finished":
         return f"run {run.id} is done: there is nothing left to train"
     if action == "resume" and run.state in OPEN:
@@ -39,12 +48,23 @@ def why_not(place: PlaceScreen, action: str, run: Run | None) -> str | None:
     return None
 
 
+def _why_not_asked(verb: str, run: Run) -> str | None:
+    """Return why a run cannot be asked to stop, pause, evaluate or save a checkpoint."""
+    if run.state not in OPEN:
+        return f"run {run.id} has ended: there is nothing to {verb}"
+    if verb in ("evaluate", "checkpoint") and run.state == "queued":
+        return f"run {run.id} is queued: there is nothing to {verb} yet"
+    if verb != "stop" and run.state == "stopping":
+        return f"run {run.id} is {'pausing' if run.pausing else 'stopping'} already"
+    return None
+
+
 def ask_stop(place: PlaceScreen, run: Run) -> None:
     """Ask, then stop a run after its present step, or take it out of the queue."""
 
     def stop(answer: str | None) -> None:
         if answer:
-            _in_thread(place, f"stopping run {run.id}", lambda: _stop(place, run))
+            ask(place, run, "stop")
 
     if run.state == "queued":
         place.app.push_screen(
@@ -56,10 +76,19 @@ def ask_stop(place: PlaceScreen, run: Run) -> None:
     place.app.push_screen(Question(f"Stop run {run.id} {run.name}?", lines, choice), stop)
 
 
-def _stop(place: PlaceScreen, run: Run) -> str:
-    from workbench.supervision import queue
+def ask(place: PlaceScreen, run: Run, verb: str) -> None:
+    """Ask a run to stop, pause, evaluate or checkpoint, say so, and say what its worker answers."""
 
-    return queue.stop(place.workbench.home, run).words
+    def wait() -> str:
+        from workbench.supervision import answers, queue
+
+        asked = queue.ask(place.workbench.home, run, verb)
+        place.feed.hurry()
+        place.app.call_from_thread(place.workbench.say, asked.words)
+        worker = get_current_worker()
+        return answers.wait_for(place.workbench.home, asked, given_up=lambda: worker.is_cancelled).words
+
+    _in_thread(place, f"asking run {run.id} to {verb}", wait)
 
 
 def resume(place: PlaceScreen, run: Run) -> None:

@@ -6,6 +6,7 @@ from screens.feed import Trace
 from screens.rows import elapsed, percent_done, progress, short_name
 from store.runs import Run
 from workbench.insight.nearest import Nearest
+from workbench.insight.resumes import resumes_of
 from workbench.text import ABSENT, bar, count, duration, number, plain, rate
 
 REMEDIES = {
@@ -126,9 +127,15 @@ def advice(run: Run, trace: Trace | None, *, stalled: bool = False) -> str:
     if trace is None or run.state in FAILED:
         return ""
     if not trace.diagnoses:
-        return ""
+        return doubt(trace)
     weightiest = trace.diagnoses[0]
     return f"! {weightiest.words}: try {weightiest.remedy}"
+
+
+def doubt(trace: Trace | None) -> str:
+    """Return why a resume of the run was not exact; nothing where each was."""
+    told = resumes_of(trace.events if trace else [])
+    return f"! {told.doubts[-1]}" if told.doubts else ""
 
 
 def value_words(text: str | None) -> str:

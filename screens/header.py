@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import textwrap
 
-from screens.details import advice, cause_lines, doing_words, epoch_words, left, pace, progress_words, steps_words
+from screens.details import (
+    advice,
+    cause_lines,
+    doing_words,
+    doubt,
+    epoch_words,
+    left,
+    pace,
+    progress_words,
+    steps_words,
+)
 from screens.feed import Trace
 from screens.rows import elapsed, short_name, state_words
 from screens.widgets.words import Part
@@ -83,7 +93,8 @@ def cause(run: Run, trace: Trace | None, cells: int, *, stalled: bool) -> Lines:
             return [[(line, "$text-warning")] for line in textwrap.wrap(words, max(20, cells))[:_CAUSE_LINES]]
         if trace and trace.diagnoses and not stalled:
             words = _diagnosis(trace.diagnoses[0], cells)
-        return [[(words, "$text-warning")]] if words else []
+        told = dict.fromkeys(each for each in (words, doubt(trace)) if each)
+        return [[(cut(plain(each), cells), "$text-warning")] for each in told]
     wrapped = textwrap.wrap(plain(lines[0]), max(20, cells))
     shown = wrapped[:_CAUSE_LINES]
     if len(wrapped) > len(shown):

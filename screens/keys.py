@@ -97,7 +97,10 @@ KEYS: tuple[Key, ...] = (
     Key("filter", "slash", "filter", "filter", "Show only runs in which every word occurs", ("runs",)),
     Key("sort", "o", "sort", "sort", "Order by number, score, loss or time", ("runs",)),
     Key("stop", "s", "stop", "stop…", "Stop the run after this step; it can be resumed", ("live", "runs")),
+    Key("pause", "h", "pause", "pause", "Hold the run after this step: its device is free until u", ("live", "runs")),
     Key("resume", "u", "resume", "resume", "Go on from the newest checkpoint", ("live", "runs")),
+    Key("evaluate", "j", "evaluate", "eval now", "Judge the model now, out of turn; it counts for nothing", ("live",)),
+    Key("checkpoint", "k", "checkpoint", "save now", "Keep a checkpoint now; the run goes on", ("live",)),
     Key("fix", "f", "fix", "fix…", "Start the run again, changed against what ails it", ("live",)),
     Key("delete", "d", "delete", "delete…", "Delete the run; its folder goes to the trash", ("runs",)),
     Key("group", "p", "group", "group", "The group of the run: mean and deviation over seeds", ("runs",)),
@@ -115,7 +118,7 @@ KEYS: tuple[Key, ...] = (
     Key("quit", "q", "quit", "quit", "Leave; runs go on", ALL),
 )
 
-FIRST = {"live": ("stop", "resume")}
+FIRST = {"live": ("stop", "pause", "resume", "evaluate", "checkpoint")}
 """Keys that stand before the others in the bottom line of a place."""
 
 

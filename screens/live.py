@@ -206,6 +206,18 @@ class LiveScreen(PlaceScreen):
         if run := self.run:
             acting.ask_stop(self, run)
 
+    def action_pause(self) -> None:
+        if run := self.run:
+            acting.ask(self, run, "pause")
+
+    def action_evaluate(self) -> None:
+        if run := self.run:
+            acting.ask(self, run, "evaluate")
+
+    def action_checkpoint(self) -> None:
+        if run := self.run:
+            acting.ask(self, run, "checkpoint")
+
     def action_resume(self) -> None:
         if run := self.run:
             acting.resume(self, run)

@@ -236,6 +236,10 @@ class RunsScreen(PlaceScreen):
         if run := self.run:
             acting.ask_stop(self, run)
 
+    def action_pause(self) -> None:
+        if run := self.run:
+            acting.ask(self, run, "pause")
+
     def action_resume(self) -> None:
         if run := self.run:
             acting.resume(self, run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from store import runs
@@ -18,6 +19,9 @@ PREFIX = "run:"
 
 KEPT = "backbone"
 """The folder of a run that holds the model it began with."""
+
+BEGUN = "begun.json"
+"""The file of a run folder that says with how many threads it began, and with which data and tokens."""
 
 AWAITED = (*OPEN, "paused")
 """States of a run whose model will be better: who begins with it waits."""
@@ -65,6 +69,18 @@ def keep(home: Home, parent: Run, folder: Path) -> None:
         where=f"backbone.name: run #{parent.id} {parent.name}",
         hint="Put the files back from a copy, or train its recipe again.",
     )
+
+
+def begin_like(folder: Path, staged: Path, helpers: Iterable[str]) -> None:
+    """Give a run that is staged what the run in `folder` began with: threads, data, and the models of other runs.
+
+    `helpers` are the folders of those beside the backbone's.
+    """
+    for name in (KEPT, *helpers):
+        if (folder / name).is_dir():
+            shutil.copytree(folder / name, staged / name, copy_function=link)
+    if (folder / BEGUN).exists():
+        shutil.copy2(folder / BEGUN, staged / BEGUN)
 
 
 def lacks_backbone(home: Home, store: Store, run: Run) -> bool:

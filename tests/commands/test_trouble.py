@@ -166,7 +166,11 @@ def test_the_interface_needs_a_terminal(tmp_path: Path) -> None:
     assert "workbench --help" in refused.stderr
 
 
-@pytest.mark.parametrize("words", [["stop", 1], ["resume", 1], ["rm", "-y", 1], ["train", "x.toml"], ["demo"]])
+@pytest.mark.parametrize(
+    "words",
+    [*([verb, 1] for verb in ("stop", "pause", "resume", "checkpoint", "evaluate")), ["rm", "-y", 1],
+     ["train", "x.toml"], ["train", "--like", 1], ["demo"]],
+)  # fmt: skip
 def test_a_look_changes_nothing(finished: Finished, words: list[object]) -> None:
     refused = call("--readonly", *words, home=finished.home.root)
     assert (refused.exit_code, refused.stdout) == (2, "")

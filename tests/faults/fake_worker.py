@@ -1,8 +1,8 @@
 """A worker that trains nothing: it keeps the worker's side of the bargain with the queue, and reports breaches.
 
 What it does is decided by the first word of the run's name: `quick` ends soon, `wait` goes on until it is asked to
-stop, `exit` ends with code 3 and a last word, `silent` ends without giving its run a state, `child` leaves a process
-behind, `environment` writes down what it sees.
+stop or pause, `busy` hears what it is asked and does none of it, `exit` ends with code 3 and a last word, `silent` ends
+without giving its run a state, `child` leaves a process behind, `environment` writes down what it sees.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from store import commands, runs
 from store.connection import Store, open_store
 from workbench.paths import Home
 from workbench.supervision import worker_side
+
+STATES = {"stop": "stopped", "pause": "paused"}
 
 
 def main() -> int:
@@ -53,13 +55,15 @@ def behave(manner: str, store: Store, run_id: int, folder: Path, attempt: int) -
         (folder / "child").write_text(str(child.pid))
     with store.write() as connection:
         connection.execute("UPDATE run SET step=7 WHERE id=?", (run_id,))
-    deadline = time.monotonic() + (600 if manner == "wait" else random.uniform(0.02, 0.25))
+    deadline = time.monotonic() + (600 if manner in ("wait", "busy") else random.uniform(0.02, 0.25))
     while time.monotonic() < deadline:
         for command in commands.waiting(store, run_id, attempt):
             with store.write() as connection:
                 commands.accept(connection, command.id, 7)
-                commands.finish(connection, command.id, 7, "stopped")
-            return end(store, run_id, folder, attempt, "stopped")
+                if manner != "busy":
+                    commands.finish(connection, command.id, 7, f"{command.verb} after update 7, as asked")
+            if manner != "busy" and command.verb in STATES:
+                return end(store, run_id, folder, attempt, STATES[command.verb])
         time.sleep(0.01)
     append(folder / f"done.{attempt}", "done\n")
     return end(store, run_id, folder, attempt, "finished")

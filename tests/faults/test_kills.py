@@ -17,16 +17,21 @@ from workbench.supervision import locks, queue
 PATIENCE = 120.0
 
 
-def test_twenty_random_kills_leave_no_trace() -> None:
+def test_random_kills_and_commands_leave_no_trace() -> None:
     storm = subprocess.run(
-        [sys.executable, "-m", "tests.faults.kills", "--kills", "20", "--seed", "1"],
+        [sys.executable, "-m", "tests.faults.kills", "--kills", "16", "--asked", "8", "--recipes", "hard,scratch"],
         capture_output=True,
         text=True,
         cwd=Path(__file__).parents[2],
         check=False,
     )
     assert storm.returncode == 0, storm.stdout + storm.stderr
-    assert storm.stdout.startswith("20 kills")
+    assert storm.stdout.startswith("16 kills")
+    assert " answers in " in storm.stdout
+
+
+def test_every_failpoint_has_a_name_of_its_own() -> None:
+    assert len(kills.names_of_failpoints()) >= 10
 
 
 def test_a_killed_worker_shows_its_cause_and_resumes_as_if_it_had_never_died(tmp_path: Path) -> None:

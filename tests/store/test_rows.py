@@ -106,6 +106,20 @@ def test_a_command_waits_for_its_attempt_until_it_is_accepted(store: Store) -> N
     assert unheard.accepted_step is None
 
 
+def test_what_is_said_of_a_command_first_stays(store: Store) -> None:
+    run_id = add_run(store)
+    done, left = commands.ask(store, run_id, 1, "checkpoint"), commands.ask(store, run_id, 1, "evaluate")
+    with store.write() as connection:
+        commands.finish(connection, done, 8, "saved")
+        commands.finish(connection, done, 9, "saved again")
+        commands.leave(connection, run_id, 1, "not done: the run finished first")
+    found = [commands.get(store, number) for number in (done, left)]
+    assert [(each.accepted_step, each.done_step, each.answer) for each in found if each] == [
+        (8, 8, "saved"),
+        (None, None, "not done: the run finished first"),
+    ]
+
+
 @pytest.mark.parametrize(("kept", "left"), [([2], [("model", 1), ("state", 2)]), ([], [("model", 1)])])
 def test_pruned_checkpoints_are_forgotten_by_kind(store: Store, kept: list[int], left: list[tuple[str, int]]) -> None:
     run_id = add_run(store)

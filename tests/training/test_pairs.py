@@ -8,83 +8,26 @@ from typing import Any
 
 import pytest
 
-from tests.making import tiny_backbone
-from tests.training.support import Told, recipe_of, run_of
-from workbench.catalog import STARTER_FOLDER, STARTERS, TASKS, why_senseless
+from tests.training import pairs
+from tests.training.pairs import REFUSED, SENSIBLE, SETTINGS, recipe_for
+from tests.training.support import recipe_of, run_of
+from workbench.catalog import TASKS, why_senseless
 from workbench.errors import WorkbenchError
 from workbench.inference.loaded import load
 from workbench.strategies import STRATEGIES
 from workbench.training.events import Evaluated, Logged
 
-BACKBONES = {"encoder": "bert", "decoder": "llama", "encoder-decoder": "bart"}
-TRAINED, ASKED = 24, 6
-SETTINGS: dict[str, dict[str, Any]] = {
-    "scratch": {"tokenizer": "trained", "vocabulary": 400},
-    "pretrain-first": {"texts": "starter:masked-pretraining", "then": "gradual"},
-}
-"""Settings that a strategy needs, or that make the pair harder."""
-
-REFUSED = {
-    ("head", "embeddings"), ("head", "similarity"), ("head", "translation"), ("head", "summarization"),
-    ("head", "instructions"), ("head", "masked-pretraining"), ("head", "causal-pretraining"),
-    *(("distil", task) for task in (
-        "named-entities", "question-answering", "embeddings", "similarity", "translation", "summarization",
-        "instructions", "causal-pretraining",
-    )),
-    *(("pretrain-first", task) for task in (
-        "masked-pretraining", "causal-pretraining", "translation", "summarization",
-    )),
-}  # fmt: skip
-PAIRS = [(strategy, task) for strategy in STRATEGIES for task in TASKS]
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with tiny backbones, and few rows of a starter set for each task."""
-    made = tmp_path_factory.mktemp("pairs")
-    for kind in BACKBONES.values():
-        tiny_backbone(made / kind, kind)
-    for name in STARTERS:
-        (made / name).mkdir()
-        for source in STARTER_FOLDER.joinpath(name).glob("*.*"):
-            rows = TRAINED if source.stem == "train" else ASKED
-            lines = source.read_text(encoding="utf-8").splitlines(keepends=True)[:rows]
-            (made / name / source.name).write_text("".join(lines), encoding="utf-8")
-    return made
+    return pairs.make(tmp_path_factory.mktemp("pairs"))
 
 
-def tables_of(strategy: str, task: str, folder: Path) -> dict[str, Any]:
-    """Return a strategy's table for a task; a teacher is a run of the same task, or a backbone for raw text."""
-    table = {"name": strategy, **SETTINGS.get(strategy, {})}
-    if strategy != "distil":
-        return table
-    if TASKS[task].pretraining:
-        return table | {"teacher": str(folder / "bert")}
-    taught = folder / f"{task}-teacher"
-    if not taught.exists():
-        train("full", task, folder, taught)
-    return table | {"teacher": str(next(taught.glob("models/step-*")))}
-
-
-def train(strategy: str, task: str, folder: Path, place: Path) -> Told:
-    """Train for two updates on few rows."""
-    card = TASKS[task]
-    recipe = recipe_of(
-        folder / BACKBONES[card.family],
-        folder / (card.starter or "translation"),
-        task={"name": task, **({"source": "en", "target": "de"} if task == "summarization" else {})},
-        strategy=tables_of(strategy, task, folder),
-        training={"max_length": 48, "epochs": 1, "batch_size": 12, "learning_rate": 1e-2},
-        evaluation={"every": 1000},
-    )
-    place.mkdir()
-    return run_of(recipe, place)
-
-
-@pytest.mark.parametrize(("strategy", "task"), sorted(set(PAIRS) - REFUSED))
+@pytest.mark.parametrize(("strategy", "task"), SENSIBLE)
 def test_a_pair_answers_as_it_was_evaluated(strategy: str, task: str, folder: Path, tmp_path: Path) -> None:
     assert why_senseless(task, strategy, "a backbone") == ""
-    told = train(strategy, task, folder, tmp_path / "run")
+    (tmp_path / "run").mkdir()
+    told = run_of(recipe_for(strategy, task, folder), tmp_path / "run")
     assert told.all(Logged)
     best = [event for event in told.all(Evaluated) if event.best][-1]
     loaded = load(tmp_path / "run")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from store import events, points, runs
 from store.connection import Store, open_store, prepare
 from tests.store.support import add_run
-from workbench.training.events import Evaluated, Logged, Staged
+from workbench.training.events import Evaluated, Logged, Saved, Saving, Staged, Started
 from workbench.training.journal import Entry
 from workbench.training.recording import Recorder
 
@@ -27,6 +28,14 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def logged(number: int, step: int, loss: float) -> Entry:
     return Entry(number, float(number), Logged(step, step / 10, float(step), {"train/loss": loss}))
+
+
+def evaluated(number: int, step: int, loss: float) -> Entry:
+    return Entry(number, float(number), Evaluated(step, "set", {"eval/loss": loss}, False))
+
+
+def saved(number: int, step: int) -> Entry:
+    return Entry(number, float(number), Saved(step, "state", f"checkpoints/{step}", 1, "0", [step]))
 
 
 def write(store: Store, recorder: Recorder, *entries: Entry) -> None:
@@ -62,10 +71,34 @@ def test_updates_done_again_are_compared_with_the_store_and_the_journal(
 
 
 def test_an_update_that_differs_is_said(store: Store, killed: Recorder) -> None:
-    write(store, killed, logged(2, 2, 0.25), logged(3, 1, 0.5), logged(4, 2, 0.26))
-    assert said(store, killed.run_id) == [
-        "the updates done again differ from the log from step 2 on: this resume is not exact"
-    ]
+    write(store, killed, logged(2, 2, 0.25), logged(3, 1, 0.5), logged(4, 2, 0.26), logged(5, 3, 0.1))
+    (told,) = events.listing(store, killed.run_id)
+    assert told.text == "the updates done again differ from the log from step 2 on: this resume is not exact"
+    assert (told.kind, told.level, told.data) == ("resume", "warning", {"compared": 2})
+
+
+@pytest.mark.parametrize("value", [0.75, 0.76])
+def test_an_evaluation_done_again_is_compared_before_the_judgement(store: Store, value: float) -> None:
+    """Let the killed attempt have evaluated after its last update, and the next one do both again and end there."""
+    run_id = add_run(store)
+    write(store, Recorder(run_id, "eval/accuracy"), logged(1, 1, 0.5), logged(2, 2, 0.25), evaluated(3, 2, 0.75))
+    again = Recorder(run_id, "eval/accuracy", replay_until=2, inherited=3)
+    for entry in (logged(4, 2, 0.25), Entry(4, 4.0, Saving(2)), evaluated(5, 2, value), saved(6, 2), saved(7, 2)):
+        write(store, again, entry)
+    (told,) = events.listing(store, run_id, kind="resume")
+    assert told.text.endswith("(2 compared)" if value == 0.75 else "from step 2 on: this resume is not exact")
+
+
+def started(number: int, **conditions: Any) -> Entry:
+    return Entry(number, 1.0, Started(4, 10, 100, "cpu", "set", [], {"torch": "2", "threads": 1} | conditions))
+
+
+def test_other_conditions_than_before_are_told(store: Store) -> None:
+    run_id = add_run(store)
+    for conditions in ({}, {}, {"threads": 2, "device": "cpu AVX2"}):
+        write(store, Recorder(run_id, "eval/accuracy", inherited=1), started(1, **conditions))
+    (told,) = events.listing(store, run_id, kind="resume")
+    assert (told.text, told.level) == ("resume: not exact (threads 1→2)", "warning")
 
 
 def fail_after(recorder: Recorder, connection: sqlite3.Connection, batch: list[Entry]) -> None:
@@ -74,7 +107,7 @@ def fail_after(recorder: Recorder, connection: sqlite3.Connection, batch: list[E
 
 
 def test_a_batch_that_is_written_again_counts_once(store: Store, killed: Recorder) -> None:
-    batch = [logged(2, 2, 0.25), logged(3, 1, 0.5), logged(4, 2, 0.25)]
+    batch = [logged(2, 2, 0.25), logged(3, 1, 0.5), logged(4, 2, 0.25), logged(5, 3, 0.1)]
     with pytest.raises(sqlite3.OperationalError), store.write() as connection:
         fail_after(killed, connection, batch)
     killed.metrics.clear()

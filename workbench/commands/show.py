@@ -9,13 +9,15 @@ from typing import Any
 
 import click
 
-from store import checkpoints, points, predictions, runs
+from store import checkpoints, events, points, predictions, runs
 from store.connection import Store
 from store.predictions import Prediction
 from store.runs import Run
 from workbench.commands.common import find_run, json_option, pass_home, print_json, reading, run_json, state_words
 from workbench.insight.labels import confusion, label_rows, mistakes
 from workbench.insight.remedies import diagnoses_of
+from workbench.insight.repeats import repeat_of
+from workbench.insight.resumes import KIND, resumes_of
 from workbench.insight.words import learning_words
 from workbench.paths import Home
 from workbench.text import ago, count, duration, number, plain, quantity, size, spelled, table
@@ -51,6 +53,8 @@ def _as_json(store: Store, home: Home, run: Run) -> dict[str, object]:
         "folder": str(home.run_folder(run.uid)),
         "untrained": _untrained(store, run),
         "metrics": {name: vars(summary) for name, summary in points.summaries(store, [run.id])[run.id].items()},
+        "resumes": asdict(resumes_of(events.listing(store, run.id, kind=KIND))),
+        "repeat": repeat.to_json() if (repeat := repeat_of(store, run)) else None,
         "checkpoints": [vars(each) for each in checkpoints.listing(store, run.id)],
         "diagnoses": [asdict(each) for each in diagnoses_of(store, run)],
         "predictions": len(told),
@@ -62,10 +66,14 @@ def _as_json(store: Store, home: Home, run: Run) -> dict[str, object]:
 def _as_text(store: Store, home: Home, run: Run) -> list[str]:
     before = _untrained(store, run)
     parent = runs.get(store, run.parent_id) if run.parent_id is not None else None
+    resumed = resumes_of(events.listing(store, run.id, kind=KIND)).words
+    repeat = repeat_of(store, run)
     facts = [
         ("run", f"#{run.id} {plain(run.name)}"),
         *([("from", f"run #{parent.id} {plain(parent.name)}")] if parent else []),
         ("state", state_words(run) + (f" — {plain(run.error, 400)}" if run.error else "")),
+        *([("resumed", resumed)] if resumed else []),
+        *([("repeat", repeat.words)] if repeat else []),
         ("task", plain(f"{run.task} on {run.dataset}")),
         ("backbone", plain(run.backbone)),
         ("strategy", plain(run.strategy)),

@@ -9,10 +9,11 @@ from typing import Any, NoReturn
 import click
 
 from workbench import recipe
-from workbench.commands.common import json_option, pass_home, print_json, run_json
+from workbench.commands.common import find_run, json_option, pass_home, print_json, reading, run_json
 from workbench.commands.follow import follow
 from workbench.data.findings import lines
 from workbench.data.report import Report, inspect
+from workbench.insight.repeats import repeat_of
 from workbench.paths import Home
 from workbench.recipe import Recipe
 from workbench.spreading import Spread, spread
@@ -24,7 +25,8 @@ SOURCES = ("data.train", "data.validation", "strategy.texts")
 
 
 @click.command(epilog="Example: workbench train sst2.toml --set strategy=gradual --set training.epochs=2 --wait")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option("--like", metavar="RUN", help="Repeat this run, and say whether it came out the same to the bit.")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Change a setting of the recipe.")
 @click.option(
     "--over",
@@ -40,12 +42,25 @@ SOURCES = ("data.train", "data.validation", "strategy.texts")
 @json_option
 @pass_home
 def command(
-    home: Home, file: Path, settings: tuple[str, ...], axes: tuple[str, ...], wait: bool, check: bool, as_json: bool
+    home: Home,
+    file: Path | None,
+    like: str | None,
+    settings: tuple[str, ...],
+    axes: tuple[str, ...],
+    wait: bool,
+    check: bool,
+    as_json: bool,
 ) -> None:
     """Train what a recipe says, in the background.
 
     FILE is a TOML recipe; see the README for one, or print that of a run with: workbench show RUN --recipe
     """
+    if like is not None:
+        if file or settings or axes or check:
+            raise click.UsageError("--like repeats a run as it is: without FILE, --set, --over and --check")
+        _repeat(home, like, wait, as_json)
+    if file is None:
+        raise click.UsageError("name a recipe, or a run to repeat with --like RUN")
     if axes:
         _train_group(home, spread(recipe.read_raw(file, settings), axes, str(file)), wait, check, as_json)
     plan = recipe.load(file, settings)
@@ -67,6 +82,25 @@ def command(
     elif not wait:
         click.echo(f"Watch it: workbench log {run.id} -f, or open the workbench. It goes on when you log out.")
     raise SystemExit(1 if wait and run.state not in ("finished", "stopped") else 0)
+
+
+def _repeat(home: Home, reference: str, wait: bool, as_json: bool) -> NoReturn:
+    """Queue the recipe of a run again; the exit code is 1 where it is waited for and did not come out the same."""
+    with reading(home) as store:
+        first = find_run(store, reference)
+        run = queue.repeat(home, first, recipe.loads(first.recipe))
+        if not as_json:
+            click.echo(f"Run #{run.id} {plain(run.name)} repeats run #{first.id}: it is {run.state}.", err=wait)
+        if wait:
+            run = follow(home, run, quiet=as_json)
+        found = repeat_of(store, run)
+    if as_json:
+        print_json({**run_json(run), "repeat": found.to_json() if found else None})
+    elif wait:
+        click.echo(found.words if found else "the run that it repeats was deleted")
+    else:
+        click.echo(f"Whether it came out the same: workbench show {run.id}")
+    raise SystemExit(1 if wait and not (run.state in ("finished", "stopped") and found and found.same) else 0)
 
 
 def _train_group(home: Home, plan: Spread, wait: bool, check: bool, as_json: bool) -> NoReturn:

@@ -25,7 +25,7 @@ from workbench.supervision.slots import find_slots
 if TYPE_CHECKING:
     from workbench.recipe import Recipe
 
-__all__ = ["Asked", "advance", "ask", "delete", "pause", "resume", "stop", "submit", "submit_group"]
+__all__ = ["Asked", "advance", "ask", "delete", "pause", "repeat", "resume", "stop", "submit", "submit_group"]
 
 RESUMABLE = ("paused", "stopped", "failed", "crashed", "lost")
 STATES = {"stop": "stopped", "pause": "paused"}
@@ -65,6 +65,19 @@ def submit(home: Home, recipe: Recipe, *, parent_id: int | None = None, grp: str
         run = _add_steps(home, store, steps, parent_id, grp)
     advance(home)
     return _reread(home, run.id)
+
+
+def repeat(home: Home, run: Run, recipe: Recipe) -> Run:
+    """Queue a run of the same `recipe` that begins with what `run` began with, and follows from it; return its row."""
+    _check_device(recipe)
+    with dispatch_lock(home), _open(home) as store:
+        folders.settle(home, store)
+        now = _fresh(store, run.id)
+        if not now.step:
+            raise WorkbenchError("it has done no update yet: there is nothing to repeat", where=_called(now))
+        repeated = _add(home, store, recipe, now.id, None, like=now)
+    advance(home)
+    return _reread(home, repeated.id)
 
 
 def submit_group(home: Home, recipes: Sequence[Recipe], stem: str) -> list[Run]:
@@ -113,11 +126,15 @@ def _shared(home: Home, store: Store, recipe: Recipe, grp: str | None) -> Run | 
     return None
 
 
-def _add(home: Home, store: Store, recipe: Recipe, parent_id: int | None, grp: str | None) -> Run:
-    """Queue one run, under the dispatch lock."""
-    recipe, parent = parents.pin(store, parents.pin_helpers(store, recipe))
+def _add(
+    home: Home, store: Store, recipe: Recipe, parent_id: int | None, grp: str | None, like: Run | None = None
+) -> Run:
+    """Queue one run, under the dispatch lock; it begins with what `like` began with, where that is given."""
+    recipe, parent = (recipe, None) if like else parents.pin(store, parents.pin_helpers(store, recipe))
     uid, toml = new_uid(), recipe.to_toml()
     staged = folders.stage(home, uid, toml)
+    if like is not None:
+        handover.begin_like(home.run_folder(like.uid), staged, [key for _, key in parents.HELPERS])
     waits = parent is not None and parent.state in handover.AWAITED
     if parent is not None and not waits:
         handover.keep(home, parent, staged)
@@ -127,7 +144,7 @@ def _add(home: Home, store: Store, recipe: Recipe, parent_id: int | None, grp: s
         uid=uid,
         name=unique_name(recipe.label, runs.names_like(store, recipe.label)),
         task=recipe.task.name,
-        backbone=f"#{parent.id} {parent.name}" if parent else _short(recipe.backbone.name),
+        backbone=like.backbone if like else f"#{parent.id} {parent.name}" if parent else _short(recipe.backbone.name),
         strategy=recipe.strategy.name,
         dataset=recipe.dataset,
         state="queued",

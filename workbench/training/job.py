@@ -18,6 +18,7 @@ from workbench.data.batching import plan_batches, plan_rows, plan_windows, seen_
 from workbench.data.features import Feature
 from workbench.data.prepare import Prepared, digest, length_of, prepare
 from workbench.errors import WorkbenchError
+from workbench.handover import BEGUN
 from workbench.parents import begun_with
 from workbench.recipe import Recipe
 from workbench.strategies import Moment, Strategy, make_strategy
@@ -280,7 +281,7 @@ def choose_threads(recipe: Recipe, folder: Path) -> int:
 
 def _as_at_first(folder: Path, key: str, find: Callable[[], Any]) -> Any:
     """Return what the first attempt found, kept in the run folder; the first attempt finds it."""
-    file = folder / "begun.json"
+    file = folder / BEGUN
     try:
         kept = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -327,12 +328,15 @@ def free_cores() -> int:
     return max(1, round(cores * (1 - psutil.cpu_percent(interval=0.3) / 100)))
 
 
-def versions() -> dict[str, Any]:
+def versions(device: torch.device) -> dict[str, Any]:
     """Return what the result may depend on beside the recipe."""
     import torch
 
     found: dict[str, Any] = {package: importlib.metadata.version(package) for package in PACKAGES}
-    return found | {"python": platform.python_version(), "threads": torch.get_num_threads()}
+    found |= {"python": platform.python_version(), "threads": torch.get_num_threads()}
+    # Which kernels compute depends on what the processor can do.
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
+    return found | {"device": f"{device.type} {where}"}
 
 
 def _accelerator(recipe: Recipe) -> Accelerator:

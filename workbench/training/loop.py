@@ -350,7 +350,7 @@ def _started(job: Job, progress: Progress) -> Started:
         device=f"{job.accelerator.device} · {describe_device()}",
         eval_set=job.eval_set,
         eval_rows=[(json.dumps(each.fields, ensure_ascii=False), task.gold_words(each)) for each in validation],
-        versions=versions(),
+        versions=versions(job.accelerator.device),
         notes=[] if progress.step else [*job.notes, *(finding.words for finding in doubts(job.data))],
     )
 

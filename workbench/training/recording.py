@@ -11,16 +11,19 @@ from typing import Any
 
 from store import checkpoints, events, points, predictions, runs
 from workbench import text
-from workbench.training.events import GOES_ON, Evaluated, Event, Logged, Noted, Saved, Staged, Started
+from workbench.conditions import changed
+from workbench.training.events import GOES_ON, Evaluated, Logged, Noted, Saved, Staged, Started
 from workbench.training.journal import Entry
 
+NOT_AUDITED = "train/examples_per_second"
+ENDINGS = ("stop", "pause", "early_stop", "range_test")
+"""Kinds of `Noted` after which nothing more is told of an update."""
 LEVELS = {"warning": "warning"} | dict.fromkeys(runs.HELD, "warning")
-AUDITED = ("train/loss", "train/grad_norm", "train/rate")
 
 
 @dataclass
 class Recorder:
-    """Writes the events of one attempt.
+    """Writes the events of one attempt, and holds what it logs again against what earlier attempts logged.
 
     `replay_until` is the last step that earlier attempts logged, `inherited` the number of their last journal entry.
     """
@@ -32,6 +35,7 @@ class Recorder:
     step: int = 0
     compared: set[tuple[str, int]] = field(default_factory=set)
     differing: set[int] = field(default_factory=set)
+    closed_by: int | None = None
     metrics: dict[str, int] = field(default_factory=dict)
 
     def write(self, connection: sqlite3.Connection, batch: Sequence[Entry]) -> None:
@@ -42,30 +46,28 @@ class Recorder:
                 self._logged(connection, list(entries))
             else:
                 for entry in entries:
-                    self._told(connection, entry.ts, entry.event)
-                    if entry.number > self.inherited:
-                        self._waits(connection, entry.event)
+                    self._told(connection, entry)
         if batch:
             self.step = max(self.step, *(entry.event.step for entry in batch))
             runs.set_columns(connection, self.run_id, journal=batch[-1].number)
 
-    def _told(self, connection: sqlite3.Connection, ts: float, event: Event) -> None:
+    def _told(self, connection: sqlite3.Connection, entry: Entry) -> None:
+        ts, event, own = entry.ts, entry.event, entry.number > self.inherited
         if isinstance(event, Started):
             self._started(connection, ts, event)
         elif isinstance(event, Staged):
             self._staged(connection, ts, event)
         elif isinstance(event, Evaluated):
-            self._evaluated(connection, ts, event)
+            self._evaluated(connection, ts, event, own=own)
         elif isinstance(event, Saved):
             self._saved(connection, ts, event)
         elif isinstance(event, Noted):
             self._note(connection, ts, event.step, event.kind, event.text, LEVELS.get(event.kind, "info"))
-
-    def _waits(self, connection: sqlite3.Connection, event: Event) -> None:
-        if isinstance(event, Noted) and event.kind in runs.HELD:
-            runs.wait_for(connection, self.run_id, event.kind, event.text)
-        elif isinstance(event, Noted) and event.kind == GOES_ON:
-            runs.wait_for(connection, self.run_id, None, None)
+            if own and event.kind in runs.HELD:
+                runs.wait_for(connection, self.run_id, event.kind, event.text)
+            elif own and event.kind == GOES_ON:
+                runs.wait_for(connection, self.run_id, None, None)
+        self._look_beyond(connection, entry)
 
     def _logged(self, connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
         """Write points, those of updates that are done again compared with what the store has of them."""
@@ -73,12 +75,10 @@ class Recorder:
         # What an earlier attempt could not write comes first: the updates done again are compared with it too.
         self._points(connection, [(ts, event) for number, ts, event in logged if number <= self.inherited])
         own = [(ts, event) for number, ts, event in logged if number > self.inherited]
-        again = [(ts, event) for ts, event in own if event.step <= self.replay_until]
-        self._audit(connection, _rows(again))
-        self._points(connection, again)
-        if again and again[-1][1].step == self.replay_until:
-            self._close_audit(connection, again[-1][0])
-        self._points(connection, own[len(again) :])
+        self._audit(connection, _rows([(ts, event) for ts, event in own if event.step <= self.replay_until]))
+        self._points(connection, own)
+        for entry in entries:
+            self._look_beyond(connection, entry)
 
     def _points(self, connection: sqlite3.Connection, logged: Sequence[tuple[float, Logged]]) -> None:
         if logged:
@@ -86,25 +86,39 @@ class Recorder:
             last = logged[-1][1]
             runs.set_columns(connection, self.run_id, step=last.step, epoch=last.epoch, seconds=last.seconds)
 
+    def _look_beyond(self, connection: sqlite3.Connection, entry: Entry) -> None:
+        """Close the audit where nothing more will be told of what earlier attempts logged, now that this is."""
+        event = entry.event
+        ends = isinstance(event, Saved) or (isinstance(event, Noted) and event.kind in ENDINGS)
+        beyond = event.step > self.replay_until or (ends and event.step == self.replay_until)
+        if beyond and entry.number > self.inherited and self.closed_by in (None, entry.number):
+            # Known by its number: where the transaction is rolled back, the same entry closes it again.
+            self.closed_by = entry.number
+            self._close_audit(connection, entry.ts)
+
     def _audit(self, connection: sqlite3.Connection, rows: Sequence[points.Point]) -> None:
         """Compare; the sets stay true where a transaction is rolled back and its batch written again."""
         for name, step, _, value in rows:
-            known = points.value_at(connection, self.run_id, name, step) if name in AUDITED else None
+            known = points.value_at(connection, self.run_id, name, step) if name != NOT_AUDITED else None
             if known is not None:
                 self.compared.add((name, step))
                 if known != value:
                     self.differing.add(step)
 
     def _close_audit(self, connection: sqlite3.Connection, ts: float) -> None:
+        data = {"compared": len(self.compared)}
         if self.differing:
             words = f"the updates done again differ from the log from step {min(self.differing)} on"
-            self._note(connection, ts, self.replay_until, "warning", f"{words}: this resume is not exact", "warning")
-        elif self.compared:
+            words, level = f"{words}: this resume is not exact", "warning"
+        else:
             words = f"the updates done again give the logged numbers, to the last bit ({len(self.compared)} compared)"
-            self._note(connection, ts, self.replay_until, "resume", words)
+            level = "info"
+        if self.compared:
+            self._note(connection, ts, self.replay_until, "resume", words, level, data)
 
     def _started(self, connection: sqlite3.Connection, ts: float, event: Started) -> None:
         columns: dict[str, Any] = {"max_steps": event.updates, "parameters": event.parameters}
+        before = connection.execute("SELECT versions FROM run WHERE id=?", (self.run_id,)).fetchone()[0]
         versions = json.dumps(event.versions)
         runs.set_columns(connection, self.run_id, **columns, eval_set=event.eval_set, versions=versions)
         rows = [(number, *row) for number, row in enumerate(event.eval_rows)]
@@ -114,6 +128,9 @@ class Recorder:
         self._note(connection, ts, event.step, "device", event.device)
         for note in event.notes:
             self._note(connection, ts, event.step, "note", note)
+        if others := changed(before, event.versions):
+            words = f"resume: not exact ({', '.join(others)})"
+            self._note(connection, ts, event.step, "resume", words, "warning")
 
     def _staged(self, connection: sqlite3.Connection, ts: float, event: Staged) -> None:
         total = sum(group["size"] for group in event.groups)
@@ -125,8 +142,10 @@ class Recorder:
         words = f"learning from here on{until}: {which} ({event.trainable / total:.2%} of the weights)"
         self._note(connection, ts, event.step, "stage", words, data={"groups": groups, "until": event.until})
 
-    def _evaluated(self, connection: sqlite3.Connection, ts: float, event: Evaluated) -> None:
+    def _evaluated(self, connection: sqlite3.Connection, ts: float, event: Evaluated, *, own: bool) -> None:
         rows = [(name, event.step, ts, value) for name, value in event.values.items()]
+        if own and event.step <= self.replay_until:
+            self._audit(connection, rows)
         points.append(connection, self.run_id, rows, self.metrics)
         shown = "  ".join(
             f"{name.removeprefix('eval/')} {text.number(value)}"

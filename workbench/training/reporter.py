@@ -226,9 +226,10 @@ class Reporter:
 
     def _answer(self, connection: sqlite3.Connection) -> None:
         """Say of the commands that were heard before what the loop has now told that it was done."""
-        for event in (entry.event for entry in self._unsent if entry.number > self._recorder.inherited):
-            for command, (verb, step) in self._heard.items() if isinstance(event, Noted) else ():
-                if event.kind == verb and event.step >= step:
+        own = (entry.event for entry in self._unsent if entry.number > self._recorder.inherited)
+        for event in own:
+            for command, (verb, step) in self._heard.items():
+                if isinstance(event, Noted) and event.kind == verb and event.step >= step:
                     commands.finish(connection, command, event.step, event.text)
 
     def _sample_until_closed(self) -> None:
