@@ -29,7 +29,7 @@ def why_not(place: PlaceScreen, action: str, run: Run | None) -> str | None:
     if run is None:
         return "no run is chosen: there is none here"
     if action in CHANGES and place.workbench.readonly:
-        return "this is a read-only view (--readonly)"
+        return place.feed.warning or "this is a read-only view (--readonly)"
     if action in ("stop", "pause", "evaluate", "checkpoint"):
         return _why_not_asked(action, run)
     if action == "resume" and run.state == "finished":

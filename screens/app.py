@@ -60,7 +60,6 @@ class WorkbenchApp(App[str]):
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.home = home
         self.ascii = ascii
-        self.readonly = readonly
         self.marks: list[int] = []
         self.status = ""
         self.now = time.time
@@ -70,6 +69,11 @@ class WorkbenchApp(App[str]):
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = "workbench-plain" if self.no_color else "workbench-dark"
+
+    @property
+    def readonly(self) -> bool:
+        """Whether nothing is to be changed from here."""
+        return self.feed.readonly
 
     def get_css_variables(self) -> dict[str, str]:
         return with_own_tokens(super().get_css_variables())
@@ -124,6 +128,8 @@ class WorkbenchApp(App[str]):
 
     @on(news.StoreChanged)
     def show_store(self, event: news.StoreChanged) -> None:
+        if event.state == "ready" and event.text:
+            self.say(event.text, "warning")
         if place := self.place:
             place.show_store(event.state, event.text)
 

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from textual.message import Message
 
 from store import events, points, predictions, runs
-from store.connection import Store, StoreError, is_current, prepare_apart, read_store
+from store.connection import Store, StoreError, is_current, read_store
+from store.errors import explained
 from store.events import Event
 from store.runs import Run
 from workbench.errors import WorkbenchError
+from workbench.founding import found
 from workbench.insight.course import course_of
 from workbench.insight.diagnosis import Diagnosis, findings
 from workbench.insight.nearest import Nearest, nearest_earlier
@@ -123,7 +125,7 @@ class Feed:
     def __init__(self, home: Home, post: Callable[[Message], object], *, readonly: bool = False) -> None:
         self.home = home
         self.post = post
-        self.readonly = readonly
+        self.warning = ""
         self.state = "opening"
         self.text = ""
         self.runs: dict[int, Run] = {}
@@ -131,12 +133,18 @@ class Feed:
         self.places: dict[int, int] = {}
         self.traces: dict[int, Trace] = {}
         self.watched: tuple[int, ...] = ()
+        self._readonly = readonly
         self._store: Store | None = None
         self._seen: tuple[object, ...] = ()
         self._census = (0, 0)
         self._stalled: dict[int, float] = {}
         self._wake = threading.Event()
         self._ended = threading.Event()
+
+    @property
+    def readonly(self) -> bool:
+        """Whether nothing is to be changed: as asked for, or because the store cannot be; `warning` says why."""
+        return self._readonly or bool(self.warning)
 
     def start(self) -> None:
         """Begin to follow, in a thread that ends with the process."""
@@ -184,6 +192,9 @@ class Feed:
 
     def poll(self) -> None:
         """Open the store where that is still to do, then fetch and announce what is new."""
+        if self._store is not None and self._store.replaced:
+            self._store.close()
+            self._store = None
         if self._store is None:
             self._open()
         assert self._store is not None
@@ -202,22 +213,29 @@ class Feed:
 
     def _open(self) -> None:
         path = self.home.store
-        if not is_current(path):
-            if self.readonly:
+        if self._is_to_be_made():
+            if self._readonly:
                 raise StoreError(f"{path}: there is no store here yet, and read-only makes none")
             self._tell("making", f"making the store {path}")
-            self.home.create()
-            prepare_apart(path)
+            found(self.home)
         self._store = read_store(path)
+        self.warning = self._store.warning
         self._seen, self._census = (), (0, 0)
         self.runs, self.traces = {}, {}
-        self._tell("ready")
+        self._tell("ready", self.warning)
+
+    def _is_to_be_made(self) -> bool:
+        try:
+            return not is_current(self.home.store)
+        except StoreError:
+            # No store, or a newer one: reading it says what is wrong, or shows what it can.
+            return False
 
     def _lose(self, error: Exception) -> None:
         if self._store is not None:
             self._store.close()
             self._store = None
-        self._tell("broken", str(error))
+        self._tell("broken", explained(error))
 
     def _tell(self, state: str, text: str = "") -> None:
         if (state, text) != (self.state, self.text):

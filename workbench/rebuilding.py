@@ -72,8 +72,9 @@ def _fill(home: Home, store: Store, rebuilt: Rebuilt) -> None:
         known = old.histories if old else set()
         for card in cards:
             folder = home.run_folder(card["uid"])
-            if not (folder / history.FILE).exists() and card["uid"] in known:
-                continue  # made by an earlier version, which kept less in the folder than in the store
+            # What an earlier version carried out has less in its folder than in the store.
+            if card["uid"] in known and _has_begun(folder) and not (folder / history.FILE).exists():
+                continue
             _add(store, folder, card, numbers, rebuilt)
         if old:
             taken = take_over(store, old.connection, old.version == VERSION)
@@ -126,7 +127,7 @@ def _add(store: Store, folder: Path, card: dict[str, Any], numbers: dict[str, in
     assert run is not None
     changes = history.changes(folder)
     replay(store, run, folder, changes)
-    if not changes and any(folder.glob("started.*")):
+    if not changes and _has_begun(folder):
         with store.write() as connection:
             runs.set_columns(connection, run_id, state="lost", error=UNKNOWN_END)
     run = runs.get(store, run_id)
@@ -136,6 +137,10 @@ def _add(store: Store, folder: Path, card: dict[str, Any], numbers: dict[str, in
         if run.state == "queued":
             points.unpack(store, run_id)
     rebuilt.runs += 1
+
+
+def _has_begun(folder: Path) -> bool:
+    return any(folder.glob("started.*"))
 
 
 def _first_row(folder: Path, card: dict[str, Any], plan: Recipe) -> dict[str, Any]:
@@ -188,7 +193,9 @@ def _old(path: Path, rebuilt: Rebuilt) -> Iterator[_Old | None]:
         sight.connection.row_factory = sqlite3.Row
         uids: set[str] = set()
         with suppress(sqlite3.Error):
-            uids = {row[0] for row in sight.connection.execute("SELECT uid FROM run")}
+            # Of all columns: a damaged table may still have a whole index.
+            for row in sight.connection.execute("SELECT * FROM run"):
+                uids.add(row["uid"])
         yield _Old(sight.connection, sight.version, uids)
     finally:
         sight.connection.close()

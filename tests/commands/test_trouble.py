@@ -136,7 +136,7 @@ def test_a_damaged_store_is_told_in_words(tmp_path: Path, finished: Finished) ->
     home.store.write_bytes(content)
     refused = call("ls", home=home.root)
     assert (refused.exit_code, refused.stdout) == (2, "")
-    assert "doctor" in refused.stderr
+    assert "workbench store rebuild" in refused.stderr
 
 
 def test_a_finished_run_is_neither_stopped_nor_resumed(finished: Finished) -> None:

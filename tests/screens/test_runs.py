@@ -88,7 +88,7 @@ async def test_deleting_asks_and_cancels_by_default(home: Home) -> None:
     async with opened(home, (80, 24), "G", "d") as (app, pilot):
         shown = screen_text(app)
         assert "Delete run 1 sst2-full-1?" in shown
-        assert "14:00 of training and 2 files" in shown
+        assert "14:00 of training and 3 files" in shown
         await pilot.press("enter")
         await look(app, pilot)
         assert 1 in app.feed.runs

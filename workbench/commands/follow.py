@@ -27,9 +27,10 @@ def follow(home: Home, run: Run, *, quiet: bool = False) -> Run:
     rewrite = sys.stderr.isatty() and not quiet
     shown, ticks = "", 0
     try:
-        with read_store(home.store) as store:
-            while True:
-                queue.advance(home)
+        while True:
+            queue.advance(home)
+            # Opened anew at each look: the store may be made anew meanwhile.
+            with read_store(home.store) as store:
                 now = runs.get(store, run.id)
                 if now is None:
                     return run
@@ -42,8 +43,8 @@ def follow(home: Home, run: Run, *, quiet: bool = False) -> Run:
                     shown = line
                 if ended:
                     return run
-                ticks += 1
-                time.sleep(TICK_SECONDS)
+            ticks += 1
+            time.sleep(TICK_SECONDS)
     except KeyboardInterrupt:
         click.echo(
             f"\nRun #{run.id} goes on. Watch it: workbench log {run.id} -f; end it: workbench stop {run.id}", err=True

@@ -20,6 +20,7 @@ from workbench.commands.common import (
     stalled_words,
     state_words,
 )
+from workbench.errors import WorkbenchError
 from workbench.paths import Home
 from workbench.text import plain, redact
 
@@ -60,6 +61,8 @@ def _print(home: Home, store: Store, run_id: int, follow: bool) -> None:
             stood_still = bool(stalled)
             click.echo(stalled_words(run, stalled) if stalled else "it goes on")
         time.sleep(FOLLOW_SECONDS)
+        if store.replaced:
+            raise WorkbenchError("the store was made anew meanwhile", hint=f"Follow on: workbench log {run_id} -f")
 
 
 def line_of(event: Event) -> str:

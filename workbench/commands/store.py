@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,62 +17,65 @@ from workbench.paths import Home
 from workbench.text import plain, plural, size
 
 
-@click.group(epilog="Example: workbench store check")
-def command() -> None:
-    """Check the store, copy it, or make it anew from the folders of the runs."""
-
-
-@command.command(epilog="Example: workbench store check --json")
+@click.command(epilog="Example: workbench store check")
+@click.argument("action", type=click.Choice(["check", "backup", "rebuild"]))
+@click.argument("file", type=click.Path(path_type=Path), required=False)
 @json_option
+@click.pass_context
 @pass_home
-def check(home: Home, as_json: bool) -> None:
-    """Read every page of the store, and say what is wrong and what to do. Exit code 1 where something is."""
-    found = {"store": str(home.store), "runs": 0, "folders": sum(1 for _ in home.runs.glob("*/run.json"))}
-    wrong: list[str] = []
-    if not home.store.exists() and not found["folders"]:
+def command(home: Home, ctx: click.Context, action: str, file: Path | None, as_json: bool) -> None:
+    """Check the store, copy it, or make it anew from the folders of the runs.
+
+    `check` reads every page, and says what is wrong and what to do; the exit code is 1 where something is. `backup
+    FILE` writes a whole copy while runs go on. `rebuild` makes a new store from the run folders, takes over from the
+    old one what they do not have, and sets the old file aside; runs that train go on.
+    """
+    if (file is None) == (action == "backup"):
+        raise click.UsageError("name a FILE for backup, and for nothing else")
+    if action == "check":
+        _check(home, as_json)
+    elif action == "backup" and file is not None:
+        _back_up(home, file.expanduser().absolute(), as_json)
+    elif ctx.find_root().params.get("readonly"):
+        raise WorkbenchError("--readonly changes nothing", where="store rebuild")
+    else:
+        _rebuild(home, as_json)
+
+
+def _check(home: Home, as_json: bool) -> None:
+    folders = sum(1 for _ in home.runs.glob("*/run.json"))
+    if not home.store.exists() and not folders:
         raise WorkbenchError("there are no runs here yet", where=str(home.root), hint="Start one: workbench demo")
+    found: dict[str, Any] = {"store": str(home.store), "runs": 0, "folders": folders, "wrong": []}
     try:
         with read_store(home.store) as store:
-            wrong = [store.warning] if store.warning else []
-            wrong += damages(store)
+            found["wrong"] = [*([store.warning] if store.warning else []), *damages(store)]
             found["runs"] = store.query("SELECT count(*) FROM run")[0][0]
     except (StoreError, sqlite3.Error) as error:
-        wrong.append(str(error).splitlines()[0])
+        found["wrong"].append(str(error).splitlines()[0])
     if as_json:
-        print_json(found | {"wrong": wrong})
+        print_json(found)
     else:
-        words = f"{found['store']}: {plural(int(found['runs']), 'run')}, {plural(int(found['folders']), 'run folder')}"
-        click.echo(plain(words))
-        for each in wrong:
-            click.echo(plain(f"wrong: {each}"))
-        click.echo("Make it anew from the run folders: workbench store rebuild" if wrong else "It is whole.")
-    raise SystemExit(1 if wrong else 0)
+        click.echo(plain(f"{home.store}: {plural(found['runs'], 'run')}, {plural(folders, 'run folder')}"))
+        for words in found["wrong"]:
+            click.echo(plain(f"! {words}"))
+        click.echo("Make it anew: workbench store rebuild" if found["wrong"] else "It is whole.")
+    raise SystemExit(1 if found["wrong"] else 0)
 
 
-@command.command(epilog="Example: workbench store backup ~/workbench-copy.db")
-@click.argument("file", type=click.Path(path_type=Path))
-@json_option
-@pass_home
-def backup(home: Home, file: Path, as_json: bool) -> None:
-    """Write a whole copy of the store to FILE, while runs go on. Copy it with nothing else: its log would be missing."""
+def _back_up(home: Home, file: Path, as_json: bool) -> None:
     with read_store(home.store) as store:
-        copied = back_up(store, file.expanduser().absolute())
+        copied = back_up(store, file)
     if as_json:
         print_json({"copy": str(file), "bytes": copied})
     else:
         click.echo(plain(f"The store is copied to {file} ({size(copied)})"))
 
 
-@command.command(epilog="Example: workbench store rebuild")
-@json_option
-@click.pass_context
-def rebuild(ctx: click.Context, as_json: bool) -> None:
-    """Make the store anew from the folders of the runs; the old file is set aside. Runs that train go on."""
-    from workbench.rebuilding import rebuild as make_anew
+def _rebuild(home: Home, as_json: bool) -> None:
+    from workbench.rebuilding import rebuild
 
-    if ctx.find_root().params.get("readonly"):
-        raise WorkbenchError("--readonly changes nothing", where="store rebuild")
-    rebuilt = make_anew(ctx.find_object(Home) or Home(Path()))
+    rebuilt = rebuild(home)
     if as_json:
         print_json(asdict(rebuilt) | {"old": str(rebuilt.old) if rebuilt.old else None})
         return

@@ -12,10 +12,11 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from store import commands, events, points, runs
-from store.connection import Store, StoreError, is_current, open_store, prepare_apart
+from store.connection import Store, StoreError, is_current, open_store
 from store.runs import ACTIVE, BACKBONE, OPEN, PAUSE, Run
 from workbench import handover, parents, pipelines, shortage
 from workbench.errors import WorkbenchError
+from workbench.founding import found
 from workbench.paths import Home
 from workbench.supervision import folders, locks
 from workbench.supervision.dispatch import advance, conclude, dispatch_lock, hand_over
@@ -59,7 +60,7 @@ def submit(home: Home, recipe: Recipe, *, parent_id: int | None = None, grp: str
     the strategy pretrains first, another run is queued before it: one of the group that does the same serves as well.
     """
     steps = _steps(home, recipe)
-    prepare_apart(home.create().store)
+    found(home)
     with dispatch_lock(home), _open(home) as store:
         folders.settle(home, store)
         if parent_id is not None and runs.get(store, parent_id) is None:
@@ -88,7 +89,7 @@ def submit_group(home: Home, recipes: Sequence[Recipe], stem: str) -> list[Run]:
     Raise a WorkbenchError, having queued nothing, where one of them cannot be.
     """
     steps = [_steps(home, recipe) for recipe in recipes]
-    prepare_apart(home.create().store)
+    found(home)
     with dispatch_lock(home), _open(home) as store:
         folders.settle(home, store)
         for recipe in recipes:

@@ -12,28 +12,26 @@ from typing import Any
 from store import checkpoints, events, points, predictions, runs
 from workbench import text
 from workbench.conditions import changed
-from workbench.training.events import GOES_ON, Evaluated, Event, Logged, Noted, Saved, Staged, Started
+from workbench.training.events import GOES_ON, Evaluated, Logged, Noted, Saved, Staged, Started
 from workbench.training.journal import Entry
 
-LEVELS = {"warning": "warning"} | dict.fromkeys(runs.HELD, "warning")
 NOT_AUDITED = "train/examples_per_second"
 ENDINGS = ("stop", "pause", "early_stop", "range_test")
 """Kinds of `Noted` after which nothing more is told of an update."""
+LEVELS = {"warning": "warning"} | dict.fromkeys(runs.HELD, "warning")
 
 
 @dataclass
 class Recorder:
     """Writes the events of one attempt, and holds what it logs again against what earlier attempts logged.
 
-    `replay_until` is the last step that earlier attempts logged, `inherited` the number of their last journal entry,
-    `before` the conditions of the last one as JSON.
+    `replay_until` is the last step that earlier attempts logged, `inherited` the number of their last journal entry.
     """
 
     run_id: int
     goal_key: str
     replay_until: int = 0
     inherited: int = 0
-    before: str | None = None
     step: int = 0
     compared: set[tuple[str, int]] = field(default_factory=set)
     differing: set[int] = field(default_factory=set)
@@ -44,13 +42,11 @@ class Recorder:
         """Write a batch of events; call it inside a write transaction. However events are cut into batches, the store
         comes out the same."""
         for logged, entries in groupby(batch, key=lambda entry: isinstance(entry.event, Logged)):
-            part = list(entries)
             if logged:
-                self._logged(connection, part)
-            for entry in part:
-                if not logged:
+                self._logged(connection, list(entries))
+            else:
+                for entry in entries:
                     self._told(connection, entry)
-                self._close_where_beyond(connection, entry)
         if batch:
             self.step = max(self.step, *(entry.event.step for entry in batch))
             runs.set_columns(connection, self.run_id, journal=batch[-1].number)
@@ -67,14 +63,11 @@ class Recorder:
             self._saved(connection, ts, event)
         elif isinstance(event, Noted):
             self._note(connection, ts, event.step, event.kind, event.text, LEVELS.get(event.kind, "info"))
-        if own:
-            self._waits(connection, event)
-
-    def _waits(self, connection: sqlite3.Connection, event: Event) -> None:
-        if isinstance(event, Noted) and event.kind in runs.HELD:
-            runs.wait_for(connection, self.run_id, event.kind, event.text)
-        elif isinstance(event, Noted) and event.kind == GOES_ON:
-            runs.wait_for(connection, self.run_id, None, None)
+            if own and event.kind in runs.HELD:
+                runs.wait_for(connection, self.run_id, event.kind, event.text)
+            elif own and event.kind == GOES_ON:
+                runs.wait_for(connection, self.run_id, None, None)
+        self._look_beyond(connection, entry)
 
     def _logged(self, connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
         """Write points, those of updates that are done again compared with what the store has of them."""
@@ -84,6 +77,8 @@ class Recorder:
         own = [(ts, event) for number, ts, event in logged if number > self.inherited]
         self._audit(connection, _rows([(ts, event) for ts, event in own if event.step <= self.replay_until]))
         self._points(connection, own)
+        for entry in entries:
+            self._look_beyond(connection, entry)
 
     def _points(self, connection: sqlite3.Connection, logged: Sequence[tuple[float, Logged]]) -> None:
         if logged:
@@ -91,13 +86,13 @@ class Recorder:
             last = logged[-1][1]
             runs.set_columns(connection, self.run_id, step=last.step, epoch=last.epoch, seconds=last.seconds)
 
-    def _close_where_beyond(self, connection: sqlite3.Connection, entry: Entry) -> None:
-        """Say what the audit found, once nothing more will be told of what earlier attempts logged."""
+    def _look_beyond(self, connection: sqlite3.Connection, entry: Entry) -> None:
+        """Close the audit where nothing more will be told of what earlier attempts logged, now that this is."""
         event = entry.event
         ends = isinstance(event, Saved) or (isinstance(event, Noted) and event.kind in ENDINGS)
         beyond = event.step > self.replay_until or (ends and event.step == self.replay_until)
-        # Known by its number: where the transaction is rolled back, the same entry closes it again.
         if beyond and entry.number > self.inherited and self.closed_by in (None, entry.number):
+            # Known by its number: where the transaction is rolled back, the same entry closes it again.
             self.closed_by = entry.number
             self._close_audit(connection, entry.ts)
 
@@ -123,6 +118,7 @@ class Recorder:
 
     def _started(self, connection: sqlite3.Connection, ts: float, event: Started) -> None:
         columns: dict[str, Any] = {"max_steps": event.updates, "parameters": event.parameters}
+        before = connection.execute("SELECT versions FROM run WHERE id=?", (self.run_id,)).fetchone()[0]
         versions = json.dumps(event.versions)
         runs.set_columns(connection, self.run_id, **columns, eval_set=event.eval_set, versions=versions)
         rows = [(number, *row) for number, row in enumerate(event.eval_rows)]
@@ -132,7 +128,7 @@ class Recorder:
         self._note(connection, ts, event.step, "device", event.device)
         for note in event.notes:
             self._note(connection, ts, event.step, "note", note)
-        if others := changed(self.before, event.versions):
+        if others := changed(before, event.versions):
             words = f"resume: not exact ({', '.join(others)})"
             self._note(connection, ts, event.step, "resume", words, "warning")
 

@@ -132,7 +132,6 @@ class Reporter:
             store.close()
             raise
         self._store, self.recipe, self._recorder.goal_key = store, run.recipe, run.goal_key or ""
-        self._recorder.before = self._recorder.before or run.versions
         self._written, self._behind = run.journal, True
         return store
 
