@@ -154,9 +154,9 @@ def _value(value: Any) -> str:
 
 
 def _start(place: PlaceScreen, run: Run, recipe: Recipe) -> str:
-    from workbench.supervision import queue
+    from workbench.supervision import retrying
 
-    started = queue.start_changed(place.workbench.home, run, recipe)
+    started = retrying.start_changed(place.workbench.home, run, recipe)
     place.app.call_from_thread(place.workbench.open_place, "live", started.id)
     return f"run {started.id} follows from run {run.id}"
 

@@ -301,6 +301,16 @@ def waiting_for_backbones(store: Store) -> list[Run]:
     return [_run(row) for row in rows]
 
 
+def begun_with(store: Store, backbone: str) -> list[Run]:
+    """Return the runs whose backbone is the model of another and that wait for it, or failed for want of it."""
+    rows = store.query(
+        f"""SELECT {_COLUMNS} FROM run WHERE state IN ('queued', 'failed') AND reason=? AND id IN
+            (SELECT run_id FROM config WHERE path='backbone.name' AND text=?) ORDER BY id""",
+        (BACKBONE, backbone),
+    )
+    return [_run(row) for row in rows]
+
+
 def set_columns(connection: sqlite3.Connection, run_id: int, **columns: Any) -> None:
     """Set columns of a run that are not its state; call it inside a write transaction."""
     assignments = ", ".join(f"{name}=?" for name in columns)

@@ -42,7 +42,7 @@ def test_what_is_no_shortage_of_memory_is_refused(home: Home) -> None:
     refused = call("retry", 2, home=home.root)
     assert refused.exit_code == 2
     assert "it did not run out of memory: it is stopped" in refused.stderr
-    assert "Resume it" in refused.stderr
+    assert "To go on with it: workbench resume" in refused.stderr
     assert call("--readonly", "retry", 1, home=home.root).exit_code == 2
     with open_store(home.store) as store:
         assert len(runs.listing(store)) == 2

@@ -21,7 +21,7 @@ from store.connection import open_store
 from store.runs import Run
 from tests.faults import kills
 from workbench.recipe import Recipe, loads
-from workbench.supervision import queue
+from workbench.supervision import queue, retrying
 from workbench.training.publish import verify
 
 PLACES = {
@@ -58,7 +58,7 @@ def smaller_batches(root: Path) -> list[str]:
     assert kills.attempt(large) == 0, (large.folder / "log.txt").read_text()
     with open_store(trial.home.store) as store:
         assert runs.move(store, large.run_id, "failed", since=("finished",), reason="gpu_oom")
-    again = queue.retry(trial.home, run_of(large))
+    again = retrying.retry(trial.home, run_of(large))
     small = kills.Trial("full", trial.home, again.id, trial.home.run_folder(again.uid))
     assert kills.attempt(small) == 0, (small.folder / "log.txt").read_text()
     pairs = list(zip(_losses(large), _losses(small), strict=True))

@@ -8,7 +8,7 @@ from workbench.commands.common import find_run, json_option, pass_home, print_js
 from workbench.commands.follow import follow
 from workbench.paths import Home
 from workbench.recipe import loads
-from workbench.supervision import queue
+from workbench.supervision import retrying
 from workbench.text import plain
 
 
@@ -20,7 +20,7 @@ from workbench.text import plain
 def command(home: Home, run: str, wait: bool, as_json: bool) -> None:
     """Start a run that ran out of memory again, in smaller batches that are added up to the same updates."""
     with reading(home) as store:
-        started = queue.retry(home, find_run(store, run))
+        started = retrying.retry(home, find_run(store, run))
     if not as_json:
         training = loads(started.recipe).training
         words = f"batches of {training.batch_size}, {training.accumulation} of them an update"

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from store import commands, events, points, runs
+from store import commands, points, runs
 from store.connection import Store, StoreError, is_current, open_store
 from store.runs import ACTIVE, BACKBONE, OPEN, PAUSE, Run
-from workbench import handover, parents, pipelines, shortage
+from workbench import handover, parents, pipelines
 from workbench.errors import WorkbenchError
 from workbench.founding import found
 from workbench.paths import Home
@@ -26,8 +26,17 @@ if TYPE_CHECKING:
     from workbench.recipe import Recipe
 
 __all__ = [
-    *("Asked", "advance", "ask", "delete", "pause", "reorder", "repeat", "resume", "retry", "start_changed", "stop"),
-    *("submit", "submit_group"),
+    "Asked",
+    "advance",
+    "ask",
+    "delete",
+    "pause",
+    "reorder",
+    "repeat",
+    "resume",
+    "stop",
+    "submit",
+    "submit_group",
 ]
 
 RESUMABLE = ("paused", "stopped", "failed", "crashed", "lost")
@@ -220,41 +229,6 @@ def resume(home: Home, run: Run) -> Run:
             raise WorkbenchError("somebody else changed it just now", where=_called(now), hint="Look at it again.")
     advance(home)
     return _reread(home, run.id)
-
-
-def retry(home: Home, run: Run) -> Run:
-    """Queue the recipe of a run that ran out of memory again, in smaller batches that make the same updates.
-
-    Raise a WorkbenchError where it ended otherwise, or smaller batches are no help.
-    """
-    from workbench import recipe as recipes
-    from workbench.insight.remedies import remedied
-
-    if not shortage.ran_short(run):
-        raise WorkbenchError(f"it did not run out of memory: it is {run.state}", _called(run), _next_step(run))
-    recipe = recipes.loads(run.recipe)
-    changes = shortage.smaller(recipe)
-    if not changes or shortage.EVALUATING in (run.error or ""):
-        what = "its batch is 1 already" if not changes else "an evaluation takes as many rows whatever the batch is"
-        hint = f"Shorten training.max_length, or hold less: workbench show {run.id} says how"
-        raise WorkbenchError(f"smaller batches do not help: {what}", _called(run), hint)
-    return start_changed(home, run, remedied(recipe, changes), grp=run.grp)
-
-
-def start_changed(home: Home, run: Run, recipe: Recipe, *, grp: str | None = None) -> Run:
-    """Queue a run that follows from another and is changed against what ailed it; both say so among their events."""
-    from workbench import recipe as recipes
-
-    started = submit(home, recipe, parent_id=run.id, grp=grp)
-    changes = recipes.loads(run.recipe).diff(recipe).items()
-    listed = ", ".join(f"{path} {old} → {new}" for path, (old, new) in changes)
-    with _open(home) as store, store.write() as connection:
-        for each, words in (
-            (run, f"run {_called(started)} starts it again with {listed}"),
-            (started, f"starts run {_called(run)} again with {listed}"),
-        ):
-            events.append(connection, each.id, [(time.time(), each.step, "retry", "info", words, None)])
-    return started
 
 
 def reorder(home: Home, run: Run, where: str) -> int:

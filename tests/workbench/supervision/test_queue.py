@@ -146,19 +146,23 @@ def test_one_slot_carries_out_one_run_at_a_time_in_order(home: Home) -> None:
         ([("d", "first"), ("c", "first"), ("d", "down")], "cadb"),
     ],
 )
-def test_the_order_can_be_changed_and_is_the_one_in_which_runs_start(
-    home: Home, monkeypatch: pytest.MonkeyPatch, moves: list[tuple[str, str]], names: str
-) -> None:
-    monkeypatch.setenv("WORKBENCH_SLOTS", "none")
-    given = {name: queue.submit(home, recipe(f"quick-{name}")) for name in "abcd"}
+def test_the_order_can_be_changed(home: Home, nothing_starts: None, moves: list[tuple[str, str]], names: str) -> None:
+    given = {name: queue.submit(home, recipe(name)) for name in "abcd"}
     places = [queue.reorder(home, given[name], where) for name, where in moves]
     assert places[-1] == names.index(moves[-1][0]) + 1
-    last = queue.submit(home, recipe("quick-e"))
+    queue.submit(home, recipe("e"))
+    with open_store(home.store) as store:
+        assert "".join(run.name for run in runs.queued(store)) == f"{names}e"
+
+
+def test_the_order_is_that_in_which_runs_start(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKBENCH_SLOTS", "none")
+    given = [queue.submit(home, recipe("quick")) for _ in range(3)]
+    queue.reorder(home, given[2], "first")
     monkeypatch.setenv("WORKBENCH_SLOTS", "cpu")
     queue.advance(home)
-    until_state(home, last, "finished")
-    ended = [until_state(home, run, "finished") for run in (*given.values(), last)]
-    assert "".join(run.name[-1] for run in sorted(ended, key=lambda run: run.started or 0.0)) == f"{names}e"
+    ended = [until_state(home, run, "finished") for run in given]
+    assert sorted(ended, key=lambda run: run.started or 0.0) == [ended[2], ended[0], ended[1]]
 
 
 def test_only_a_queued_run_is_moved(home: Home) -> None:

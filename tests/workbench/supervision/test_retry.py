@@ -11,7 +11,7 @@ from tests.workbench.supervision.support import change, look, recipe, until, unt
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
 from workbench.recipe import loads
-from workbench.supervision import queue
+from workbench.supervision import queue, retrying
 
 
 def said(home: Home, run: Run) -> list[str]:
@@ -28,7 +28,7 @@ def test_it_is_started_again_and_both_runs_say_so(home: Home) -> None:
     wish = recipe("hungry", training={"batch_size": 6, "accumulation": 3})
     run = until_state(home, queue.submit(home, wish, grp="seeds"), "failed")
     assert run.reason == "gpu_oom"
-    again = queue.retry(home, run)
+    again = retrying.retry(home, run)
     assert (batches(again), again.parent_id, again.grp) == ((3, 6), run.id, "seeds")
     changes = "training.batch_size 6 → 3, training.accumulation 3 → 6"
     assert said(home, run) == [f"run #{again.id} {again.name} starts it again with {changes}"]
@@ -53,7 +53,7 @@ def test_what_smaller_batches_do_not_help_is_refused_with_a_next_step(
     run = queue.submit(home, recipe("quick", training={"batch_size": batch}))
     change(home, run, **columns)
     with pytest.raises(WorkbenchError, match=words) as caught:
-        queue.retry(home, look(home, run))
+        retrying.retry(home, look(home, run))
     assert caught.value.hint
 
 
@@ -79,3 +79,25 @@ def test_it_does_not_unless_its_recipe_says_so(home: Home) -> None:
     with open_store(home.store) as store:
         assert len(runs.listing(store)) == 2
     assert said(home, run) == []
+
+
+def test_what_waits_for_its_model_waits_for_that_of_the_new_run(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKBENCH_SLOTS", "none")
+    first = queue.submit(home, recipe("first", training={"batch_size": 8}))
+    strategy = {"name": "pretrain-first", "texts": "starter:stories", "then": "full", "pretrained": first.uid}
+    waits = queue.submit(home, recipe("waits", backbone=f"run:{first.uid}", strategy=strategy), grp="seeds")
+    begins = queue.submit(home, recipe("begins", backbone=f"run:{waits.id}"))
+    change(home, first, state="failed", reason="gpu_oom")
+    again = retrying.retry(home, look(home, first))
+    assert {look(home, run).state for run in (waits, begins)} == {"failed"}
+    with open_store(home.store) as store:
+        found = {run.name: run for run in runs.listing(store, states=("queued",))}
+    assert {name: run.parent_id for name, run in found.items()} == {
+        "first-2": first.id,
+        "waits-2": again.id,
+        "begins-2": found["waits-2"].id,
+    }
+    assert found["waits-2"].grp == "seeds"
+    assert all(run.waits for name, run in found.items() if name != "first-2")
+    assert loads(found["waits-2"].recipe).strategy.pretrained == again.uid
+    assert len(said(home, waits)) == len(said(home, found["waits-2"])) == 1
