@@ -14,7 +14,8 @@ from workbench.errors import WorkbenchError
 from workbench.paths import Home
 from workbench.supervision import queue
 from workbench.supervision.dispatch import occupant
-from workbench.supervision.slots import Slot, find_slots, fitting
+from workbench.supervision.lost_gpus import left_out
+from workbench.supervision.slots import Slot, find_slots, fitting, overlap
 from workbench.text import plain, table
 
 
@@ -62,10 +63,13 @@ def command(home: Home, ctx: click.Context, run: str | None, where: str | None, 
 
 def _slots(home: Home, store: Store, barred: dict[str, str]) -> Iterator[tuple[str, Run | None, str]]:
     """Yield each slot by name, the run that has it, and what it does in words."""
+    lost = left_out(home)
     for slot in find_slots():
         uid = occupant(home, slot)
         run = runs.find(store, uid) if uid else None
-        yield slot.name, run, f"#{run.id} {run.name}: {state_words(run)}" if run else barred.get(slot.name, "free")
+        why_lost = next((words for name, words in lost.items() if overlap(slot.name, name)), "")
+        idle = f"{why_lost}; see workbench doctor" if why_lost else barred.get(slot.name, "free")
+        yield slot.name, run, f"#{run.id} {run.name}: {state_words(run)}" if run else idle
 
 
 def _waiting(store: Store, barred: dict[str, str]) -> Iterator[tuple[Run, str, str]]:
@@ -80,7 +84,7 @@ def _waiting(store: Store, barred: dict[str, str]) -> Iterator[tuple[Run, str, s
 def waits_for(run: Run, wish: str, slots: list[Slot], barred: dict[str, str]) -> str:
     """Say what a queued run waits for, which may use a slot that serves its wish."""
     if run.waits:
-        return f"the model of #{run.parent_id}" if run.parent_id else "its backbone"
+        return f"the model of #{run.parent_id}" if run.parent_id else "the model of another run"
     fit = [slot.name for slot in slots if wish in fitting(slot, slots)]
     if not fit:
         return "a GPU; none is visible here" if wish == "gpu" else "a slot; none here is for it"
