@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from tests.screens.support import SIZES, screen_text
 from tests.workbench.supervision.support import look as look_up
 from tests.workbench.supervision.support import recipe, until
 from workbench.paths import Home
-from workbench.supervision import locks, queue
+from workbench.supervision import answers, locks, queue
 
 
 @pytest.fixture
@@ -95,3 +97,25 @@ async def test_a_resume_that_was_not_exact_is_told(home: Home, size: tuple[int, 
     async with opened(home, size, "3") as (app, _):
         told = [line for line in screen_text(app).splitlines() if "! resume: not exact (threads 1→2)" in line]
         assert len(told) == 1
+
+
+async def test_who_leaves_waits_for_no_answer(trained: Home) -> None:
+    run = queue.submit(trained, recipe("busy"))
+    queue.stop(trained, run)
+    (first,) = [folder for folder in trained.runs.iterdir() if locks.worker_pid(folder)]
+    assert locks.signal_worker(first, signal.SIGKILL)
+    queue.resume(trained, run)
+    until(lambda: look_up(trained, run).step == 7)
+    async with opened(trained, (80, 24)) as (app, pilot):
+        app.open_place("live", run.id)
+        await look(app, pilot)
+        await pilot.press("k")
+        await shown(app, pilot, "was asked to save a checkpoint")
+        assert waits()
+    until(lambda: not waits(), seconds=answers.SECONDS - 5)
+
+
+def waits() -> bool:
+    """Return whether a thread of this process waits for an answer."""
+    frames = [frame for first in sys._current_frames().values() for frame, _ in traceback.walk_stack(first)]
+    return any(frame.f_code is answers.wait_for.__code__ for frame in frames)
