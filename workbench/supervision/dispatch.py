@@ -55,22 +55,28 @@ def advance(home: Home) -> None:
 
 
 def reap(home: Home, store: Store) -> None:
-    """Give every active run of which no process lives its true state; call it under the dispatch lock."""
+    """Give every active run of which no process lives its true state; call it under the dispatch lock.
+
+    One whose folder cannot be looked into stays as it is, and keeps nobody else from going on.
+    """
     for run in runs.active(store):
-        folder = home.run_folder(run.uid)
-        if locks.alive(folder):
-            continue
-        if _take_over(store, run, folder):
-            continue
-        boot = worker_side.started_boot(folder, run.attempt)
-        if boot is None and run.state == "starting":
-            _put_back(store, run, max([0, *worker_side.started_attempts(folder)]))
-        elif boot is None and run.state == "stopping":
-            conclude(store, run, "paused" if run.pausing else "stopped", "user", "before it began", error=False)
-        elif boot and boot != worker_side.boot_id():
-            conclude(store, run, "lost", "machine_restart", f"the machine restarted {_at(run)}")
-        else:
-            conclude(store, run, "lost", None, f"worker and shepherd both died {_at(run)}")
+        with contextlib.suppress(OSError):
+            _reap(home, store, run)
+
+
+def _reap(home: Home, store: Store, run: Run) -> None:
+    folder = home.run_folder(run.uid)
+    if locks.alive(folder) or _take_over(store, run, folder):
+        return
+    boot = worker_side.started_boot(folder, run.attempt)
+    if boot is None and run.state == "starting":
+        _put_back(store, run, max([0, *worker_side.started_attempts(folder)]))
+    elif boot is None and run.state == "stopping":
+        conclude(store, run, "paused" if run.pausing else "stopped", "user", "before it began", error=False)
+    elif boot and boot != worker_side.boot_id():
+        conclude(store, run, "lost", "machine_restart", f"the machine restarted {_at(run)}")
+    else:
+        conclude(store, run, "lost", None, f"worker and shepherd both died {_at(run)}")
 
 
 def _take_over(store: Store, run: Run, folder: Path) -> bool:
@@ -123,7 +129,11 @@ def start_next(home: Home, store: Store, slot: Slot, wishes: Sequence[str]) -> N
         if not folder.is_dir():
             conclude(store, run, "failed", "data", f"its folder is gone: {folder}", since=("queued",))
             continue
-        claim = None if locks.alive(folder) else locks.take_claim(folder)
+        try:
+            claim = None if locks.alive(folder) else locks.take_claim(folder)
+        except OSError:
+            # A folder that cannot be written keeps nobody else from starting.
+            continue
         if claim is None:
             continue
         try:
@@ -139,10 +149,13 @@ def start_next(home: Home, store: Store, slot: Slot, wishes: Sequence[str]) -> N
 
 def is_busy(home: Home, slot: Slot) -> bool:
     """Return whether a process of the run that had this slot last is still alive, whatever its row says."""
+    lease = _lease(home, slot)
+    if not lease.is_file():
+        return False
     try:
-        uid = _lease(home, slot).read_text(encoding="ascii")
+        uid = lease.read_text(encoding="ascii")
         return locks.alive(home.run_folder(uid))
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return False
 
 
@@ -151,6 +164,9 @@ def occupy(home: Home, slot: Slot, uid: str) -> None:
     home.slots.mkdir(mode=0o700, exist_ok=True)
     lease = _lease(home, slot)
     draft = lease.with_name(f".{lease.name}")
+    for path in (draft, lease):
+        if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
+            locks.put_away(path)
     draft.touch(mode=0o600)
     draft.write_text(uid, encoding="ascii")
     draft.rename(lease)
