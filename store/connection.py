@@ -117,8 +117,12 @@ def open_store(path: Path, *, timeout: float = 30.0) -> Store:
     check_version(path, sight.version)
     how = f"{path.as_uri()}?mode=rw"
     connection = sqlite3.connect(how, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA synchronous=NORMAL")
-    connection.execute("PRAGMA foreign_keys=ON")
+    try:
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return Store(path, connection, timeout)
 
 

@@ -12,7 +12,7 @@ from store.connection import Store
 from store.runs import OPEN, Run
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
-from workbench.training.publish import verify
+from workbench.training.publish import step_folders, step_of, verify
 
 PREFIX = "run:"
 """What stands before a run's uid in one of the settings `GIVEN`."""
@@ -35,7 +35,7 @@ ATTEMPTS = 3
 
 def newest_model(run_folder: Path) -> Path | None:
     """Return the newest model that a run has published, or None; it is not verified."""
-    return max(run_folder.glob("models/step-*"), default=None)
+    return max(step_folders(run_folder / "models"), key=step_of, default=None)
 
 
 def best_model(home: Home, run: Run, setting: str = BACKBONE) -> Path:

@@ -20,7 +20,7 @@ from workbench.tasks import TASKS, Task
 from workbench.tasks.answer import Answer
 from workbench.tasks.task import Watch
 from workbench.training.model import build_model, load_tokenizer, load_weights
-from workbench.training.publish import newest_readable, step_of
+from workbench.training.publish import newest_readable, step_folders, step_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -147,4 +147,4 @@ def load_model(folder: Path) -> Loaded:
 
 def newest_step(run_folder: Path) -> int | None:
     """Return the step of the newest published model without verifying it, or None."""
-    return max((step_of(folder) for folder in (run_folder / "models").glob("step-*")), default=None)
+    return max((step_of(folder) for folder in step_folders(run_folder / "models")), default=None)

@@ -89,22 +89,28 @@ def _go_on(home: Home, slots: Sequence[Slot], taken: dict[str, str] | None) -> d
 
 
 def reap(home: Home, store: Store) -> None:
-    """Give every active run of which no process lives its true state; call it under the dispatch lock."""
+    """Give every active run of which no process lives its true state; call it under the dispatch lock.
+
+    One whose folder cannot be looked into stays as it is, and keeps nobody else from going on.
+    """
     for run in runs.active(store):
-        folder = home.run_folder(run.uid)
-        if locks.alive(folder):
-            continue
-        if _take_over(store, run, folder):
-            continue
-        boot = worker_side.started_boot(folder, run.attempt)
-        if boot is None and run.state == "starting":
-            _put_back(store, run, max([0, *worker_side.started_attempts(folder)]))
-        elif boot is None and run.state == "stopping":
-            conclude(store, run, "paused" if run.pausing else "stopped", "user", "before it began", error=False)
-        elif boot and boot != worker_side.boot_id():
-            conclude(store, run, "lost", "machine_restart", f"the machine restarted {_at(run)}")
-        else:
-            conclude(store, run, "lost", None, f"worker and shepherd both died {_at(run)}")
+        with contextlib.suppress(OSError):
+            _reap(home, store, run)
+
+
+def _reap(home: Home, store: Store, run: Run) -> None:
+    folder = home.run_folder(run.uid)
+    if locks.alive(folder) or _take_over(store, run, folder):
+        return
+    boot = worker_side.started_boot(folder, run.attempt)
+    if boot is None and run.state == "starting":
+        _put_back(store, run, max([0, *worker_side.started_attempts(folder)]))
+    elif boot is None and run.state == "stopping":
+        conclude(store, run, "paused" if run.pausing else "stopped", "user", "before it began", error=False)
+    elif boot and boot != worker_side.boot_id():
+        conclude(store, run, "lost", "machine_restart", f"the machine restarted {_at(run)}")
+    else:
+        conclude(store, run, "lost", None, f"worker and shepherd both died {_at(run)}")
 
 
 def _take_over(store: Store, run: Run, folder: Path) -> bool:
@@ -169,7 +175,11 @@ def start_next(home: Home, store: Store, slot: Slot, wishes: Sequence[str]) -> b
 def _start(home: Home, store: Store, run: Run, slot: Slot, held: Sequence[int]) -> bool:
     """Start a queued run, unless a process of it is still ending; `held` are locks of the slot's GPUs."""
     folder = home.run_folder(run.uid)
-    claim = None if locks.alive(folder) else locks.take_claim(folder)
+    try:
+        claim = None if locks.alive(folder) else locks.take_claim(folder)
+    except OSError:
+        # A folder that cannot be written keeps nobody else from starting.
+        return False
     if claim is None:
         return False
     try:
@@ -204,10 +214,13 @@ def occupy(home: Home, slot: Slot, uid: str) -> None:
     for name, former in _leases(home):
         if former == uid and name != slot.name:
             (home.slots / name).unlink()
-    draft = home.slots / f".{slot.name}"
+    lease, draft = home.slots / slot.name, home.slots / f".{slot.name}"
+    for path in (draft, lease):
+        if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
+            locks.put_away(path)
     draft.touch(mode=0o600)
     draft.write_text(uid, encoding="ascii")
-    draft.rename(home.slots / slot.name)
+    draft.rename(lease)
 
 
 def conclude(
@@ -289,8 +302,8 @@ def _leases(home: Home) -> list[tuple[str, str]]:
     """Return the slots that were ever taken and the run that had each last."""
     found = []
     for path in home.slots.iterdir() if home.slots.is_dir() else ():
-        if not path.name.startswith("."):
-            with contextlib.suppress(FileNotFoundError, ValueError):
+        if not path.name.startswith(".") and path.is_file():
+            with contextlib.suppress(OSError, ValueError):
                 found.append((path.name, path.read_text(encoding="ascii")))
     return found
 

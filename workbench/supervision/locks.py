@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import stat
 import struct
 import time
 from pathlib import Path
@@ -96,8 +97,12 @@ def take_life(folder: Path) -> bool:
 
 
 def alive(folder: Path) -> bool:
-    """Return whether a process of this run lives: its shepherd, its worker, or one about to be."""
-    return _claimed(folder) or _life_holder(folder) is not None
+    """Return whether a process of this run lives: its shepherd, its worker, or one about to be.
+
+    Where the folder is not there, moved or on a disk that is unmounted, its locks cannot be asked; then the processes
+    that were started for it are.
+    """
+    return _claimed(folder) or _life_holder(folder) is not None or (not folder.is_dir() and _seen(folder.name))
 
 
 def worker_pid(folder: Path) -> int | None:
@@ -128,15 +133,46 @@ def signal_worker(folder: Path, number: signal.Signals) -> bool:
         os.close(handle)
 
 
+def put_away(path: Path) -> None:
+    """Rename what stands in the place of a file of ours and is none: it is kept, and blocks nothing."""
+    path.rename(path.with_name(f"bad-{path.name}-{time.time_ns()}"))
+
+
 def _open(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
+        put_away(path)
+    return os.open(path, flags, 0o600)
+
+
+def _look(path: Path) -> int | None:
+    """Open a lock file to ask about it; None where there is none, or something else has its name."""
+    try:
+        if stat.S_ISREG(os.lstat(path).st_mode):
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    return None
+
+
+def _seen(uid: str) -> bool:
+    """Return whether a shepherd or a worker of a run is among the processes, told by the words it was started with."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                words = (entry / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+            except OSError:
+                continue
+            ours = "-m" in words[:3] or any(word.endswith("shepherd.py") for word in words[:5])
+            if ours and any(word == uid or word.endswith(f"/{uid}") for word in words):
+                return True
+    return False
 
 
 def _claimed(folder: Path) -> bool:
     # Shared, so that two who look at the same time do not see each other.
-    try:
-        descriptor = os.open(folder / "claim", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except FileNotFoundError:
+    descriptor = _look(folder / "claim")
+    if descriptor is None:
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -151,9 +187,8 @@ def _life_holder(folder: Path) -> int | None:
     """Return the pid that holds `life` (0 where it is outside this pid namespace), or None."""
     if folder.resolve() in _own_lives:
         return os.getpid()
-    try:
-        descriptor = os.open(folder / "life", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except FileNotFoundError:
+    descriptor = _look(folder / "life")
+    if descriptor is None:
         return None
     try:
         question = struct.pack(_FLOCK, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)

@@ -46,7 +46,8 @@ def boot_id() -> str:
 
 def started_attempts(folder: Path) -> list[int]:
     """Return the attempts of a run that a worker began, in order."""
-    return sorted(int(path.suffix[1:]) for path in folder.glob("started.*") if path.suffix[1:].isdecimal())
+    numbers = (path.name.removeprefix("started.") for path in folder.glob("started.*"))
+    return sorted(int(number) for number in numbers if number.isascii() and number.isdecimal() and len(number) < 10)
 
 
 def started_boot(folder: Path, attempt: int) -> str | None:
@@ -55,6 +56,8 @@ def started_boot(folder: Path, attempt: int) -> str | None:
         return (folder / f"started.{attempt}").read_text().strip()
     except FileNotFoundError:
         return None
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _mark_started(folder: Path, attempt: int) -> None:

@@ -111,7 +111,7 @@ def newest_valid(parent: Path, broken: list[str], needed: Collection[str] = ()) 
 
     A broken one is set aside, and its name added to `broken`.
     """
-    for folder in sorted(parent.glob("step-*"), reverse=True):
+    for folder in reversed(step_folders(parent)):
         if verify(folder, needed):
             return folder
         set_aside(folder)
@@ -121,7 +121,7 @@ def newest_valid(parent: Path, broken: list[str], needed: Collection[str] = ()) 
 
 def newest_readable(parent: Path) -> Path | None:
     """Return the newest `step-…` folder that verifies, changing nothing: for readers beside a writer."""
-    return next((folder for folder in sorted(parent.glob("step-*"), reverse=True) if verify(folder)), None)
+    return next((folder for folder in reversed(step_folders(parent)) if verify(folder)), None)
 
 
 def set_aside(folder: Path) -> None:
@@ -132,12 +132,18 @@ def set_aside(folder: Path) -> None:
 def prune(parent: Path, keep: int) -> list[int]:
     """Delete all but the newest `keep` folders and the leavings of crashes; return the steps that remain."""
     for junk in parent.glob(".tmp-*"):
-        shutil.rmtree(junk, ignore_errors=True)
-    folders = sorted(parent.glob("step-*"))
+        _clear(junk)
+    folders = step_folders(parent)
     for folder in folders[:-keep]:
         shutil.rmtree(folder, ignore_errors=True)
         failpoint("publish.pruned")
     return [step_of(folder) for folder in folders[-keep:]]
+
+
+def step_folders(parent: Path) -> list[Path]:
+    """Return the folders of steps, the earliest first; what is only called like one is none."""
+    named = (path for path in parent.glob("step-*") if path.name.removeprefix("step-").isdecimal() and path.is_dir())
+    return sorted(named, key=step_of)
 
 
 def step_folder(parent: Path, step: int) -> Path:

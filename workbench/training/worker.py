@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -10,12 +11,15 @@ import traceback
 from pathlib import Path
 from types import FrameType
 
+from store import runs
+from store.connection import open_store
 from workbench import recipe
 from workbench.errors import WorkbenchError
 from workbench.full_disk import is_full
 from workbench.paths import Home
 from workbench.redaction import redact
 from workbench.shortage import REASONS, words_of
+from workbench.supervision.folders import CARD
 from workbench.supervision.lost_gpus import leave_out
 from workbench.supervision.worker_side import enter
 from workbench.training.control import Control
@@ -47,7 +51,7 @@ def main(arguments: list[str]) -> None:
 def carry_out(folder: Path, attempt: int) -> int:
     """Train the run in `folder`, whose life this process holds, and record how it ended; return the exit code."""
     home, control = Home(folder.parent.parent), Control()
-    run_id = json.loads((folder / "run.json").read_text(encoding="utf-8"))["id"]
+    run_id = _number(home, folder)
     reporter = Reporter(home.store, folder, run_id, attempt, control)
     _hear_signals(reporter, control)
     reporter.start()
@@ -68,6 +72,16 @@ def carry_out(folder: Path, attempt: int) -> int:
         sys.stderr.flush()
         os._exit(1)
     return 1 if state == "failed" else 0
+
+
+def _number(home: Home, folder: Path) -> int:
+    """Return the run's number as its card has it, or the store where that cannot be read."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        return int(json.loads((folder / CARD).read_text(encoding="utf-8"))["id"])
+    with open_store(home.store) as store:
+        run = runs.find(store, folder.name)
+        assert run is not None
+        return run.id
 
 
 def reason_of(problem: BaseException) -> str:
