@@ -135,7 +135,9 @@ def cached_snapshot(name: str, revision: str | None = None) -> Path | None:
     except (OSError, ValueError):
         commit = revision or ""
     snapshot = repository / "snapshots" / commit
-    return snapshot if commit and snapshot.is_dir() else None
+    # A revision is somebody's word, and no way out of the folder.
+    inside = (repository / "snapshots").resolve() == snapshot.resolve().parent
+    return snapshot if commit and inside and snapshot.is_dir() else None
 
 
 def _cached() -> Iterator[BackboneCard]:

@@ -120,7 +120,7 @@ def _is_whole(snapshot: Path | None, starts_random: bool) -> bool:
 def _fetch(wanted: Wanted, cache: Path, cancelled: Cancelled, told: Told) -> None:
     """Have a child look a thing up and fetch it; see `fetching` for what it says."""
     told(f"asking {host()} for {wanted.name} …")
-    with _child({**vars(wanted), "cache": str(cache)}) as lines:
+    with _Child({**vars(wanted), "cache": str(cache)}) as lines:
         answer = _next(lines, LOOK_UP_SECONDS, cancelled)
         if answer is None:
             raise Unreachable(f"{host()} did not answer within {LOOK_UP_SECONDS:.0f} s")
@@ -136,7 +136,7 @@ def _fetch(wanted: Wanted, cache: Path, cancelled: Cancelled, told: Told) -> Non
             told(f"fetching {wanted.name} from {host()}: {size(answer.get('fetched', grown))}{of}")
 
 
-class _child:
+class _Child:
     """The lines that a child says about a request, as long as the block lasts; then it is gone, whatever it did."""
 
     def __init__(self, request: dict[str, Any]) -> None:

@@ -7,8 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.commands.support import call
+from tests.conftest import Finished
 from tests.faults.hostile_home import ATTACKS, FILE, TEXT, driving, hostile_cache, hostile_home
 from tests.terminal import Terminal
 from workbench.paths import Home
@@ -61,10 +64,26 @@ def test_no_screen_lets_a_text_drive_the_terminal(home: Home, tmp_path: Path, si
     assert driving(terminal.raw) == set()
 
 
+def test_no_answer_lets_a_label_drive_the_terminal(finished: Finished) -> None:
+    """A model that was trained on such labels answers a text that was typed."""
+    env = {"WORKBENCH_HOME": str(finished.home.root), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with Terminal([sys.executable, "-m", "workbench", "--readonly"], env, size=(120, 40)) as terminal:
+        for key, wanted in (("", "done"), ("5", "[5 Try]"), ("i", ""), ("a good day", "a good day"), ("enter", "0.")):
+            terminal.send(key)
+            terminal.read_until(wanted, timeout=WAIT)
+        assert "␛]0;x␇" in terminal.screen()
+        assert driving(terminal.raw) == set()
+
+
+@given(st.lists(st.sampled_from(ATTACKS) | st.text(), max_size=5).map("".join), st.none() | st.integers(1, 40))
+def test_nothing_that_is_shown_plain_drives_a_terminal(text: str, limit: int | None) -> None:
+    assert driving(plain(text, limit).encode()) == set()
+
+
 LOOKS = (
     ["ls"], ["show", "1"], ["show", "5"], ["show", "1", "--recipe"], ["log", "1"], ["log", "1", "--raw"], ["group"],
     ["compare", "1", "2"], ["compare", "1", "2", "--all"], ["compare", "1", "2", "--csv"], ["doctor"], ["paths"],
-    ["show", TEXT], ["stop", TEXT], ["predict", "1", TEXT], ["rm", TEXT], ["group", TEXT], ["train", f"/{FILE}.toml"],
+    ["show", TEXT], ["stop", TEXT], ["rm", TEXT], ["group", TEXT], ["train", f"/{FILE}.toml"],
     ["data", "check", f"/{FILE}", "--task", "sentiment"], ["resume", TEXT], ["log", TEXT], ["predict", TEXT, "x"],
 )  # fmt: skip
 

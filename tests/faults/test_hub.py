@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -22,6 +23,7 @@ from tests.making import toy_rows, write_jsonl
 from workbench import hub
 from workbench.backbones import find_backbone
 from workbench.catalog import STARTER_FOLDER
+from workbench.data import report
 from workbench.errors import WorkbenchError
 from workbench.hub import fetch_missing
 from workbench.recipe import Recipe, parse
@@ -116,7 +118,8 @@ def test_the_wait_can_be_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert not children()
 
 
-def test_an_interrupt_ends_a_command_that_waits(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 1), (signal.SIGKILL, -signal.SIGKILL)])
+def test_who_asks_the_hub_goes_with_the_command_that_waits(tmp_path: Path, number: signal.Signals, code: int) -> None:
     file = tmp_path / "recipe.toml"
     file.write_text(recipe_on("some/bert", tmp_path).to_toml(), encoding="utf-8")
     with silent() as host:
@@ -126,8 +129,8 @@ def test_an_interrupt_ends_a_command_that_waits(tmp_path: Path) -> None:
         assert command.stderr is not None
         assert command.stderr.readline() == f"asking {host} for some/bert …\n"
         child = the_child_of(command.pid)
-        command.send_signal(signal.SIGINT)
-        assert command.wait(WAIT) == 1
+        command.send_signal(number)
+        assert command.wait(WAIT) == code
         assert gone(child)
 
 
@@ -191,3 +194,23 @@ def gone(process: psutil.Process) -> bool:
     while process.is_running() and process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
         time.sleep(0.05)
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def test_data_that_nobody_gives_say_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = recipe_on("size:tiny", tmp_path)
+    named = recipe.model_copy(update={"data": recipe.data.model_copy(update={"train": "hub:some/set"})})
+    with refused() as host:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://{host}")
+        (finding,) = report.check(named, tmp_path / "cache").findings
+    assert (finding.level, finding.where) == ("error", "hub:some/set")
+    assert finding.what.startswith(f"neither the Hub nor the cache in {tmp_path / 'cache'} gives it: {host}")
+
+
+def test_data_of_the_cache_are_told_as_such() -> None:
+    fields = ("columns", "notes", "preview"), ("types", "chosen", "labels")
+    told = {name: [] for name in fields[0]} | {name: {} for name in fields[1]}
+    told |= {"rows": 2, "validation_rows": 1, "encoding": "", "updates": 1, "evaluation_every": 1, "parameters": None}
+    answer = json.dumps({"findings": [], "report": told})
+    checked = report._decode(answer, 0, {"hub:some/set": "host did not answer within 9 s"}, Path("/cache"))
+    assert checked.report is not None
+    assert checked.report.notes == ["hub:some/set is what the cache has: host did not answer within 9 s"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -62,11 +63,14 @@ class Watcher(threading.Thread):
 
     def _look(self, pid: int, name: str, words: str) -> None:
         try:
-            given = Path(f"/proc/{pid}/environ").read_text(encoding="utf-8", errors="replace")
+            given, limits = (
+                Path(f"/proc/{pid}/{name}").read_text(encoding="utf-8", errors="replace")
+                for name in ("environ", "limits")
+            )
         except OSError:
             return
         if f"WORKBENCH_HOME={self.lived.home.root}" in given:
-            self.lived.seen[name] = self.lived.seen.get(name, "") + words + given
+            self.lived.seen[name] = self.lived.seen.get(name, "") + words + given + limits
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +93,6 @@ def lived() -> Iterator[Lived]:
         (["train", str(root / "own.toml"), "--wait"], 0),
         (["train", str(root / "hub.toml")], 2),
         (["leak", str(root / "own.toml")], 1),
-        (["predict", "1", "a good day"], 0),
         (["predict", "1", "--file", str(rows), "--out", str(root / "home" / "answers.jsonl")], 0),
         *(
             (words, 0)
@@ -133,6 +136,10 @@ def test_no_background_process_is_given_a_secret(lived: Lived) -> None:
     assert [name for name, given in lived.seen.items() if CANARY in given] == []
     # It was looked for where it would be.
     assert all("HF_HUB_OFFLINE=1" in given for given in lived.seen.values())
+
+
+def test_no_background_process_leaves_its_memory_in_a_file(lived: Lived) -> None:
+    assert [name for name, seen in lived.seen.items() if not re.search("Max core file size +0 ", seen)] == []
 
 
 def test_folders_and_files_are_for_their_owner_alone(lived: Lived) -> None:

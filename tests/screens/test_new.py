@@ -262,9 +262,13 @@ async def test_the_plan_says_what_is_wrong_and_refuses_to_start(
 
 async def test_a_check_is_ended_by_a_newer_draft_and_by_hand(empty: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, ended = threading.Event(), []
+    words = "fetching some/bert from host: 1 MiB of 2 MiB"
 
-    def inspect(recipe: Recipe, cache: Path, *, cancelled: Callable[[], bool], **options: Any) -> Report:
-        begun.set()
+    def inspect(
+        recipe: Recipe, cache: Path, *, cancelled: Callable[[], bool], told: Callable[[str], None], **options: Any
+    ) -> Report:
+        begun.wait()
+        told(words)
         while not cancelled():
             pass
         ended.append(recipe.training.batch_size)
@@ -274,9 +278,11 @@ async def test_a_check_is_ended_by_a_newer_draft_and_by_hand(empty: Home, monkey
     monkeypatch.setattr(new_check, "CHECK_SECONDS", 0.001)
     async with opened(empty) as (app, pilot):
         await pilot.press("n")
-        while not begun.is_set():
+        while "reading data and backbone" not in screen_text(app):
             await pilot.pause(0.01)
-        assert "reading data and backbone" in screen_text(app)
+        begun.set()
+        while words not in screen_text(app):
+            await pilot.pause(0.01)
         await pilot.press("ctrl+x")
         await look(app, pilot)
         assert ended == [16]

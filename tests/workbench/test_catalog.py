@@ -56,7 +56,10 @@ def test_a_cached_model_is_found_with_what_it_weighs(cache: Path) -> None:
     assert card.bytes == (cache / "snapshots" / COMMIT / "model.safetensors").stat().st_size
 
 
-@pytest.mark.parametrize(("revision", "found"), [(None, True), ("main", True), (COMMIT, True), ("other", False)])
+@pytest.mark.parametrize(
+    ("revision", "found"),
+    [(None, True), ("main", True), (COMMIT, True), ("other", False), ("..", False), ("/etc", False)],
+)
 def test_a_cached_revision_is_a_branch_or_a_commit(cache: Path, revision: str | None, found: bool) -> None:
     snapshot = cached_snapshot("some/bert", revision)
     assert snapshot == (cache / "snapshots" / COMMIT if found else None)

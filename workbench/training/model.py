@@ -219,10 +219,16 @@ def options_for(folder: Path, config: PretrainedConfig | None = None) -> dict[st
 def load_weights(
     task: Task, folder: Path, config: PretrainedConfig | None = None
 ) -> tuple[PreTrainedModel, dict[str, Any]]:
-    """Return a folder's model with the task's head, and transformers' loading report."""
+    """Return a folder's model with the task's head, and transformers' loading report.
+
+    Its weights are read into memory: as pages of the file they would change with it, and end the process with it.
+    """
     options = options_for(folder, config)
     with told_of(folder, "its weights cannot be read"):
-        return task.load(folder, **options)
+        model, info = task.load(folder, **options)
+    for each in (*model.parameters(), *model.buffers()):
+        each.data = each.data.clone()
+    return model, info
 
 
 @contextmanager
