@@ -18,7 +18,7 @@ NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
 
 @lru_cache
-def tests_in(file: str) -> set[str]:
+def names_in(file: str) -> set[str]:
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     return {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))}
 
@@ -31,7 +31,7 @@ def test_every_promise_has_its_row() -> None:
 def test_every_test_of_a_promise_is_there(promise: str) -> None:
     named = NAMED.findall(ROWS[promise])
     assert named
-    assert [f"{file}::{name}" for file, name in named if name not in tests_in(file)] == []
+    assert [f"{file}::{name}" for file, name in named if name not in names_in(file)] == []
 
 
 def test_the_long_form_counts_and_tells_what_broke() -> None:
