@@ -22,6 +22,7 @@ from screens.place import PlaceScreen
 from screens.widgets.steps import Steps
 from screens.widgets.told import Told
 from store.runs import Run
+from workbench import login
 from workbench.catalog import BackboneCard, backbones
 from workbench.errors import WorkbenchError
 from workbench.recipe import Recipe
@@ -228,8 +229,11 @@ class NewScreen(PlaceScreen):
         """Queue the run in a thread: it takes the queue's lock and syncs the disk."""
         from workbench.supervision import queue
 
+        warned = self.query_one(PlanPanel).plan.logout
         try:
             self.post_message(self.Started(queue.submit(self.feed.home, recipe)))
+            if warned:
+                login.said(self.feed.home)
         except WorkbenchError as error:
             self.post_message(self.Started(error))
         except Exception as error:

@@ -17,6 +17,7 @@ from screens.new_plan import Plan, plan_lines, read_key
 from screens.widgets.heading import Heading
 from screens.widgets.told import Told
 from store.connection import StoreError, read_store
+from workbench import login
 from workbench.data.report import Report, inspect
 from workbench.errors import WorkbenchError
 from workbench.insight.nearest import Nearest, nearest_run
@@ -50,6 +51,12 @@ class PlanPanel(Vertical):
         words: str
 
     @dataclass
+    class Warned(Message):
+        """What logging out would do to a run, where it was not said before."""
+
+        words: str
+
+    @dataclass
     class Reported(Message):
         """What reading the data and the backbone found."""
 
@@ -79,7 +86,8 @@ class PlanPanel(Vertical):
         if recipe == self.plan.recipe:
             return
         known = self._outcomes.get(read_key(recipe))
-        self._show(replace(_told(Plan(recipe=recipe), known), checking=known is None))
+        fresh = Plan(recipe=recipe, logout=self.plan.logout)
+        self._show(replace(_told(fresh, known), checking=known is None))
         if self._timer is not None:
             self._timer.stop()
         self._timer = self.set_timer(CHECK_SECONDS, self.check)
@@ -100,6 +108,7 @@ class PlanPanel(Vertical):
     def find_out(self, recipe: Recipe, read: bool) -> None:
         """Ask the store for the nearest run, then a child for what the data and the backbone are."""
         worker = get_current_worker()
+        self.post_message(self.Warned(login.unsaid(self.home)))
         try:
             with read_store(self.home.store) as store:
                 self.post_message(self.NearestFound(recipe, nearest_run(store, recipe)))
@@ -132,6 +141,12 @@ class PlanPanel(Vertical):
         event.stop()
         if event.recipe == self.plan.recipe and self.plan.checking:
             self._show(replace(self.plan, fetching=event.words))
+
+    @on(Warned)
+    def take_warning(self, event: Warned) -> None:
+        event.stop()
+        if event.words != self.plan.logout:
+            self._show(replace(self.plan, logout=event.words))
 
     @on(Reported)
     def take_report(self, event: Reported) -> None:

@@ -40,6 +40,7 @@ class Plan:
     error: WorkbenchError | None = None
     checking: bool = False
     fetching: str = ""
+    logout: str = ""
 
     @property
     def refusal(self) -> str:
@@ -59,7 +60,7 @@ def plan_lines(plan: Plan, cells: int) -> Content:
     """Return the plan, the most important first."""
     if plan.problems:
         return _join([(" ✗ ", "$text-error", line) for line in plan.problems], cells)
-    lines: list[tuple[str, str, str]] = []
+    lines: list[tuple[str, str, str]] = [(" ! ", "$text-warning", plan.logout)] if plan.logout else []
     if plan.error is not None:
         where = f"{plan.error.where}: " if plan.error.where else ""
         lines.append((" ✗ ", "$text-error", where + plan.error.what))

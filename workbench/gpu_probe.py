@@ -29,7 +29,8 @@ def main(pid: int) -> None:
         _say(["no GPU: the driver sees none"])
         return
     while True:
-        said, values = [], {}
+        said: list[str] = []
+        values: dict[str, float] = {}
         for number in range(count):
             words, found = _look(pynvml, number, pid)
             said.append(f"gpu{number} {words}")

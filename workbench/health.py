@@ -8,12 +8,12 @@ import platform
 import sqlite3
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from store.connection import StoreError, is_current, read_store
 from store.errors import REBUILD
 from store.file_system import file_system_of, is_network
 from workbench import telemetry
+from workbench.box import Finding, device, limits, logout, temporary_files
 from workbench.catalog import hub_cache
 from workbench.paths import Home, exposures
 from workbench.supervision import others
@@ -35,24 +35,17 @@ LITTLE_DISK = 5 * 2**30
 WAL_FIXED = (3, 51, 3)
 
 
-@dataclass(frozen=True)
-class Finding:
-    """`level` is ok, warn or bad; `remedy` says what to do where there is something to do."""
-
-    level: str
-    subject: str
-    found: str
-    remedy: str = ""
-
-
 def examine(home: Home) -> list[Finding]:
     """Run every check."""
     checks = (
         _python(),
         _packages(),
-        _device(),
+        device(),
         _slots(home),
         _lost(home),
+        logout(),
+        limits(),
+        temporary_files(),
         _sqlite(),
         _home(home),
         _file_system(home),
@@ -80,14 +73,6 @@ def _packages() -> Iterator[Finding]:
             yield Finding("bad", package, f"{version}, too old", f"Version {least} or newer is needed.")
         else:
             yield Finding("ok", package, version)
-
-
-def _device() -> Iterator[Finding]:
-    words = telemetry.describe_device()
-    if words.startswith("no GPU"):
-        yield Finding("warn", "GPU", words, "Training runs on the processor; small models are fine there.")
-    else:
-        yield Finding("ok", "GPU", words)
 
 
 def _slots(home: Home) -> Iterator[Finding]:

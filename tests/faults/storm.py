@@ -102,8 +102,7 @@ class Storm:
         """Look at the store until every run has been submitted and has ended, striking now and then."""
         seen, changed = (-1, -1), time.monotonic()
         while True:
-            found = runs.listing(store)
-            progress = (len(found), sum(run.state in OPEN for run in found))
+            progress = (runs.census(store)[0], len(runs.listing(store, states=OPEN)))
             if progress[0] >= self.size and progress[1] == 0:
                 return
             if progress != seen:
@@ -220,7 +219,7 @@ def dispatch(home: Home, size: int) -> None:
     given = recipe("quick")
     while True:
         with open_store(home.store) as store:
-            wanted = len(runs.listing(store)) < size
+            wanted = runs.census(store)[0] < size
         if wanted:
             queue.submit(home, given)
         else:

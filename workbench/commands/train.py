@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import click
 
-from workbench import recipe
+from workbench import login, recipe
 from workbench.commands.common import find_run, json_option, pass_home, print_json, reading, run_json, tell_progress
 from workbench.commands.follow import follow
 from workbench.data.findings import lines
@@ -68,7 +68,10 @@ def command(
     if check:
         print_json(asdict(report)) if as_json else _print_report(plan, report)
         return
+    warned = _warn_of_logout(home, as_json)
     run = queue.submit(home, plan)
+    if warned:
+        login.said(home)
     if not as_json:
         for note in report.notes:
             click.echo(f"note: {plain(note)}", err=True)
@@ -80,7 +83,8 @@ def command(
     if as_json:
         print_json(run_json(run))
     elif not wait:
-        click.echo(f"Watch it: workbench log {run.id} -f, or open the workbench. It goes on when you log out.")
+        on = "" if warned else " It goes on when you log out."
+        click.echo(f"Watch it: workbench log {run.id} -f, or open the workbench.{on}")
     raise SystemExit(1 if wait and run.state not in ("finished", "stopped") else 0)
 
 
@@ -103,6 +107,14 @@ def _repeat(home: Home, reference: str, wait: bool, as_json: bool) -> NoReturn:
     raise SystemExit(1 if wait and not (run.state in ("finished", "stopped") and found and found.same) else 0)
 
 
+def _warn_of_logout(home: Home, as_json: bool) -> bool:
+    """Say once, before the first start, that logging out would end the run; return whether it was said."""
+    words = login.unsaid(home) if not as_json else ""
+    if words:
+        click.echo(f"warning: {plain(words)}", err=True)
+    return bool(words)
+
+
 def _train_group(home: Home, plan: Spread, wait: bool, check: bool, as_json: bool) -> NoReturn:
     """Check what every recipe of a group reads, then queue them all."""
     for line in () if as_json else (plan.words, *(f"note: {plain(note)}" for note in plan.notes)):
@@ -115,7 +127,10 @@ def _train_group(home: Home, plan: Spread, wait: bool, check: bool, as_json: boo
         shown = {"runs": [each.label for each in plan.recipes], "notes": plan.notes, "report": asdict(report)}
         print_json(shown) if as_json else _print_report(made, report)
         raise SystemExit(0)
+    warned = _warn_of_logout(home, as_json)
     queued = queue.submit_group(home, plan.recipes, plan.label)
+    if warned:
+        login.said(home)
     name = queued[0].grp
     if not as_json:
         click.echo(f"Group {plain(name)} is queued: {plural(len(queued), 'run')}.", err=wait)
