@@ -39,7 +39,7 @@ def ask(home: Home, run: str | None, group: str | None, verb: str, *, wait: bool
     for answer in () if as_json else said:
         click.echo(plain(answer.words))
     if not said and not as_json:
-        click.echo(f"No run of the group can be asked to {verb}.")
+        click.echo("Every run of the group has ended." if verb in queue.STATES else "No run of the group is running.")
     raise SystemExit(0 if all(answer.done for answer in said) else 1)
 
 

@@ -48,7 +48,7 @@ def test_a_group_is_asked_as_far_as_it_can_be(home: Home, monkeypatch: pytest.Mo
         (third.id, "paused", None), (first.id, "paused", 7), (second.id, "paused", 7),
     ]  # fmt: skip
     nothing = call("evaluate", "--group", "g", home=home.root)
-    assert (nothing.exit_code, nothing.stdout) == (0, "No run of the group can be asked to evaluate.\n")
+    assert (nothing.exit_code, nothing.stdout) == (0, "No run of the group is running.\n")
 
 
 def test_a_busy_worker_is_told_of_and_waited_for_no_longer(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
