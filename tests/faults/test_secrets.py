@@ -54,7 +54,7 @@ class Watcher(threading.Thread):
         self.lived, self.over = lived, threading.Event()
 
     def run(self) -> None:
-        while not self.over.wait(0.02):
+        while not self.over.wait(0.1):
             for process in psutil.process_iter(["cmdline"]):
                 words = " ".join(process.info["cmdline"] or ())
                 name = next((each for each in OURS if each in words), None)
