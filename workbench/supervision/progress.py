@@ -6,6 +6,7 @@ stands still is only called so: nothing is written into the store for it, and no
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -38,8 +39,9 @@ class Progress:
         now = time.monotonic()
         self._longest, self._last = max(self._longest, now - self._last), now
         patience = max(LEAST_SECONDS, TIMES * self._longest, LONG_SECONDS if long else 0.0)
-        # One write of a fixed length: a reader sees the old line or the new one.
-        os.pwrite(self._descriptor, f"{self._attempt:10} {now:20.3f} {patience:20.3f}\n".encode(), 0)
+        # One write of a fixed length: a reader sees the old line or the new one. A full disk must not end a run here.
+        with contextlib.suppress(OSError):
+            os.pwrite(self._descriptor, f"{self._attempt:10} {now:20.3f} {patience:20.3f}\n".encode(), 0)
 
     def close(self) -> None:
         os.close(self._descriptor)

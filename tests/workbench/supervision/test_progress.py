@@ -94,6 +94,14 @@ def test_patience_grows_with_the_longest_wait_so_far(tmp_path: Path, monkeypatch
     assert not stalled_after(9999)
 
 
+def test_a_disk_that_takes_nothing_ends_nothing(tmp_path: Path) -> None:
+    went = Progress(tmp_path, 1)
+    went.close()
+    went._descriptor = os.open("/dev/full", os.O_WRONLY)
+    went.went_on()
+    went.close()
+
+
 @pytest.mark.parametrize("content", [b"", b"1 2", b"x y z", b"\xff" * 50, b"2 0 1", None])
 def test_what_cannot_be_read_says_nothing(home: Home, monkeypatch: pytest.MonkeyPatch, content: bytes | None) -> None:
     monkeypatch.setenv("WORKBENCH_SLOTS", "none")
