@@ -125,7 +125,7 @@ def _store(home: Home) -> Iterator[Finding]:
     if not home.store.exists() or not home.store.stat().st_size:
         folders = sum(1 for _ in home.runs.glob("*/run.json"))
         if folders:
-            yield Finding("bad", "store", f"lost; {plural(folders, 'run folder')} stand there", REBUILD)
+            yield Finding("bad", "store", f"lost; {plural(folders, 'run folder')} left", REBUILD)
         else:
             yield Finding("ok", "store", "not there yet; the first run makes it")
         return
