@@ -18,7 +18,7 @@ def found(home: Home) -> None:
     folders = sum(1 for _ in home.runs.glob("*/run.json")) if lost else 0
     if folders:
         raise WorkbenchError(
-            f"the store is {'empty' if home.store.exists() else 'gone'}; {plural(folders, 'run folder')} stand there",
+            f"the store is {'empty' if home.store.exists() else 'gone'}; {plural(folders, 'run folder')} left",
             where=str(home.store),
             hint="Make it anew from them: workbench store rebuild",
         )

@@ -9,8 +9,8 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 
-from store.connection import StoreError, is_current, read_store
-from store.errors import REBUILD
+from store.connection import StoreError, read_store
+from store.errors import REBUILD, explained
 from store.file_system import file_system_of, is_network
 from workbench import telemetry
 from workbench.box import Finding, device, limits, logout, temporary_files
@@ -19,7 +19,7 @@ from workbench.paths import Home, exposures
 from workbench.supervision import others
 from workbench.supervision.lost_gpus import left_out, mark_of
 from workbench.supervision.slots import find_slots
-from workbench.text import size
+from workbench.text import plural, size
 
 FLOORS = {
     "torch": (2, 10),
@@ -137,23 +137,28 @@ def _file_system(home: Home) -> Iterator[Finding]:
 
 
 def _store(home: Home) -> Iterator[Finding]:
+    if not home.store.exists() or not home.store.stat().st_size:
+        folders = sum(1 for _ in home.runs.glob("*/run.json"))
+        if folders:
+            yield Finding("bad", "store", f"lost; {plural(folders, 'run folder')} left", REBUILD)
+        else:
+            yield Finding("ok", "store", "not there yet; the first run makes it")
+        return
     try:
-        if not is_current(home.store):
-            words = (
-                "older, migrated at the next start" if home.store.exists() else "not there yet; the first run makes it"
-            )
-            yield Finding("ok", "store", words)
-            return
         with read_store(home.store) as store:
             answer = store.query("PRAGMA quick_check(1)")[0][0]
             count = store.query("SELECT count(*) FROM run")[0][0]
     except (StoreError, sqlite3.Error) as error:
-        yield Finding("bad", "store", str(error), REBUILD)
+        what, _, hint = explained(error).partition("\n")
+        older = "older" in what
+        yield Finding("ok" if older else "bad", "store", what, hint)
         return
-    if answer == "ok":
-        yield Finding("ok", "store", f"{home.store}, {count} runs")
-    else:
+    if answer != "ok":
         yield Finding("bad", "store", answer, REBUILD)
+    elif store.warning:
+        yield Finding("warn", "store", store.warning)
+    else:
+        yield Finding("ok", "store", f"{home.store}, {count} runs")
 
 
 def _hub() -> Iterator[Finding]:

@@ -7,6 +7,7 @@ worker.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import resource
 import signal
@@ -36,6 +37,8 @@ RETRY_SECONDS = 300.0
 ERROR_LENGTH = 500
 CONTROL_GROUPS = Path("/proc/self/cgroup")
 MEMORY = Path("/sys/fs/cgroup")
+NO_SPACE = os.strerror(errno.ENOSPC)
+"""What a worker that could not even begin says last where the disk is full."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +184,8 @@ def judge(ending: Ending, step: int) -> tuple[str, str, str]:
             return "crashed", "host_oom", f"{words}: the machine ran out of memory"
         return "crashed", "signal", words
     if ending.code > 0:
-        return "failed", "code", ending.last_line or f"ended with exit code {ending.code} {where}"
+        reason = "disk_full" if NO_SPACE in ending.last_line else "code"
+        return "failed", reason, ending.last_line or f"ended with exit code {ending.code} {where}"
     return "crashed", "code", f"ended without saying so {where}"
 
 

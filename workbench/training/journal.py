@@ -18,12 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from workbench.answer import Answer
+from workbench.full_disk import free_bytes
 from workbench.training.events import Evaluated, Event, Logged, Noted, Saved, Saving, Staged, Started
 
 FILE = "journal.jsonl"
 RESERVE = "reserve"
 RESERVE_BYTES = 2**20
 """Room that is set free when the disk is full: some ten thousand lines."""
+ENOUGH = 8
+"""So many reserves must be free for one to be made: what was set free is not taken again from who needs it."""
 KINDS: dict[str, Any] = {kind.__name__: kind for kind in (Started, Logged, Evaluated, Saved, Staged, Noted)}
 """What is written; `Saving` is only a warning."""
 _LOGGED = re.compile(rb'\[\d+, [^,]+, "Logged", (\d+),')
@@ -95,8 +98,7 @@ class Journal:
         """Write what waits, and give the reserve back."""
         self.sync()
         os.close(self._descriptor)
-        with suppress(OSError):
-            (self._folder / RESERVE).unlink()
+        self.free_reserve()
 
     def _write_pending(self) -> None:
         while self._pending and self._write(self._pending[0]):
@@ -114,8 +116,13 @@ class Journal:
             except OSError:
                 with suppress(OSError):
                     os.ftruncate(self._descriptor, self._size)
-                    (self._folder / RESERVE).unlink()
+                self.free_reserve()
         return False
+
+    def free_reserve(self) -> None:
+        """Give the room of the reserve free: for the journal, or for the store to say that the disk is full."""
+        with suppress(OSError):
+            (self._folder / RESERVE).unlink()
 
     def _make_reserve(self) -> None:
         """Keep some room, where there is enough of it."""
@@ -123,6 +130,8 @@ class Journal:
         if self._pending or path.exists():
             return
         with suppress(OSError):
+            if free_bytes(self._folder) < ENOUGH * RESERVE_BYTES:
+                return
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
                 os.posix_fallocate(descriptor, 0, RESERVE_BYTES)

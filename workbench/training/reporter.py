@@ -33,6 +33,7 @@ CHUNK = 20_000
 SAMPLE_SECONDS = 2.0
 SAMPLES_KEPT = 43_200
 """A day of them, where the store cannot be written for so long."""
+NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 TROUBLES = (StoreError, sqlite3.Error, OSError)
 ENDED = {"finished": "finished", "stopped": "was stopped", "paused": "was paused", "failed": "failed"}
 CLOSE_SECONDS = 30.0
@@ -258,6 +259,8 @@ class Reporter:
         """Say once that the store cannot be written, and when to try again; return False."""
         self._hopeless = isinstance(error, StoreError)
         self._retry_at = time.monotonic() + RETRY_SECONDS
+        if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in NO_ROOM:
+            self._journal.free_reserve()
         if not self._complained:
             _say(f"the store cannot be written, training goes on: {error}")
         self._complained = True

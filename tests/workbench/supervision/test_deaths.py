@@ -243,6 +243,11 @@ def test_a_worker_goes_first_when_memory_runs_out(home: Home) -> None:
         (shepherd.Ending(-63, "", False), 3, ("crashed", "signal", "killed by signal 63 at step 3")),
         (shepherd.Ending(1, "", False), 3, ("failed", "code", "ended with exit code 1 at step 3")),
         (shepherd.Ending(1, "ValueError: no", False), 3, ("failed", "code", "ValueError: no")),
+        (
+            shepherd.Ending(1, "OSError: [Errno 28] No space left on device: 'x'", False),
+            0,
+            ("failed", "disk_full", "OS"),
+        ),
     ],
 )
 def test_the_cause_of_death_is_named(
