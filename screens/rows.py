@@ -15,7 +15,7 @@ REASONS = {
     "host_oom": "memory",
     "nan": "NaN",
     "disk_full": "disk full",
-    "folder_gone": "folder gone",
+    "folder_gone": "no folder",
     "data": "data",
     "backbone": "backbone",
     "code": "error",

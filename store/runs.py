@@ -22,7 +22,7 @@ PAUSE = "pause"
 """The reason of a run in `stopping` that will be paused."""
 
 
-HELD = {"disk_full": "disk full", "folder_gone": "folder gone"}
+HELD = {"disk_full": "disk full", "folder_gone": "no folder"}
 """Reasons of a running run that waits, holding its memory, and goes on by itself; `error` says what to do."""
 
 
