@@ -19,15 +19,15 @@ from pathlib import Path
 from workbench.text import count, duration, table
 
 ROOT = Path(__file__).parents[2]
-COUNTED = re.compile(r"(\d+) (kills|damages)\b")
 
 
 @dataclass
 class Part:
-    """One kind of fault: what it is called, how a turn is started, and what came of all turns so far."""
+    """One kind of fault: its name, how a turn is started, the word behind its count, and what came of its turns."""
 
     name: str
     argv: tuple[str, ...]
+    counted: str = "kills"
     seeded: bool = True
     turns: int = 0
     faults: int = 0
@@ -41,7 +41,7 @@ class Part:
         done = subprocess.run(words, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         self.seconds += time.monotonic() - begun
         self.turns += 1
-        self.faults += sum(int(number) for number, _ in COUNTED.findall(done.stdout))
+        self.faults += sum(map(int, re.findall(rf"^(\d+) {self.counted}\b", done.stdout, re.MULTILINE)))
         if done.returncode:
             self.failed.append(f"{self.name}, seed {seed}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
         return not done.returncode
@@ -52,7 +52,10 @@ def parts() -> list[Part]:
     return [
         Part("kills at random moments", ("tests.faults.kills", "--kills", "24")),
         Part("storms over workers, shepherds, dispatchers", ("tests.faults.storm", "--runs", "150")),
-        Part("damages to checkpoints", ("tests.faults.damages",), seeded=False),
+        Part("damages to checkpoints", ("tests.faults.damages",), "damages", seeded=False),
+        Part("commands at random moments", ("tests.faults.kills", "--asked", "10"), "answers"),
+        Part("pairs of task and strategy, broken off", ("tests.faults.exact",), "pairs"),
+        Part("a queue of 1 000 runs", ("tests.faults.drain",), "runs", seeded=False),
         Part("kills at every failpoint", ("tests.faults.kills", "--failpoints"), seeded=False),
     ]
 
