@@ -197,7 +197,8 @@ class Unread:
         speed = sum(each.examples for each in updates) / elapsed
         for each, (loss, norm) in zip(updates, numbers, strict=True):
             self.progress.seconds += elapsed / len(updates)
-            finite = math.isfinite(norm) and not math.isnan(loss)
+            # An update whose rows were all left out has no loss, and nothing is wrong with it.
+            finite = math.isfinite(norm) and not (math.isnan(loss) and each.examples)
             self.progress.not_finite = 0 if finite else self.progress.not_finite + 1
             if job.ranges:
                 self.progress.losses.append(loss if math.isfinite(norm) else math.nan)
