@@ -31,9 +31,7 @@ def reading(home: Home) -> Iterator[Store]:
     if not home.store.exists():
         folders = sum(1 for _ in home.runs.glob("*/run.json"))
         raise WorkbenchError(
-            f"the store is gone; {plural(folders, 'run folder')} left"
-            if folders
-            else "there are no runs here yet",
+            f"the store is gone; {plural(folders, 'run folder')} left" if folders else "there are no runs here yet",
             where=str(home.root),
             hint="Make it anew from them: workbench store rebuild"
             if folders
