@@ -292,7 +292,12 @@ def put_in_order(store: Store, run_ids: Sequence[int]) -> None:
         priority += run_id > following
         rows.append((priority, run_id))
     with store.write() as connection:
-        connection.executemany("UPDATE run SET priority=? WHERE id=? AND state='queued'", rows)
+        for priority, run_id in rows:
+            cursor = connection.execute(
+                "UPDATE run SET priority=? WHERE id=? AND state='queued' AND priority<>?", (priority, run_id, priority)
+            )
+            if cursor.rowcount:
+                _remember(connection, store, run_id, {"priority": priority}, ("queued",))
 
 
 def waiting_for_backbones(store: Store) -> list[Run]:

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from store.connection import StoreError, read_store
 from store.errors import REBUILD, explained
 from store.file_system import file_system_of, is_network
-from workbench import telemetry
+from workbench import hub, telemetry
 from workbench.box import Finding, device, limits, logout, temporary_files
 from workbench.catalog import hub_cache
+from workbench.errors import WorkbenchError
 from workbench.paths import Home, exposures
 from workbench.supervision import others
 from workbench.supervision.lost_gpus import left_out, mark_of
@@ -35,7 +36,7 @@ LITTLE_DISK = 5 * 2**30
 WAL_FIXED = (3, 51, 3)
 
 
-def examine(home: Home) -> list[Finding]:
+def examine(home: Home, *, ask_hub: bool = False) -> list[Finding]:
     """Run every check."""
     checks = (
         _python(),
@@ -50,7 +51,7 @@ def examine(home: Home) -> list[Finding]:
         _home(home),
         _file_system(home),
         _store(home),
-        _hub(),
+        _hub(ask_hub),
     )
     return [finding for check in checks for finding in check]
 
@@ -161,7 +162,14 @@ def _store(home: Home) -> Iterator[Finding]:
         yield Finding("ok", "store", f"{home.store}, {count} runs")
 
 
-def _hub() -> Iterator[Finding]:
+def _hub(asked: bool) -> Iterator[Finding]:
     cache = hub_cache()
     models = len(list(cache.glob("models--*")))
     yield Finding("ok", "Hub cache", f"{cache}, {models} models" if models else f"{cache}, no models yet")
+    if not asked:
+        return
+    try:
+        yield Finding("ok", "Hub", f"{hub.host()} answers within {hub.answers_within():.1f} s")
+    except WorkbenchError as error:
+        remedy = "Runs do not need it. Models and data are taken from the cache: copy them there. Is HF_ENDPOINT right?"
+        yield Finding("warn", "Hub", error.what, remedy)

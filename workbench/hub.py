@@ -66,6 +66,15 @@ def host() -> str:
     return parts.netloc.rpartition("@")[2] or redact(parts.geturl())
 
 
+def answers_within() -> float:
+    """Return how many seconds the Hub takes to answer anything; raise an `Unreachable` where it does not in time."""
+    begun = time.monotonic()
+    with _Child({"kind": "greeting"}) as lines:
+        if _next(lines, LOOK_UP_SECONDS, lambda: False) is None:
+            raise Unreachable(f"{host()} does not answer within {LOOK_UP_SECONDS:.0f} s")
+    return time.monotonic() - begun
+
+
 def fetch_missing(
     recipe: Recipe, cache: Path, *, cancelled: Cancelled = lambda: False, told: Told = lambda words: None
 ) -> dict[str, str]:

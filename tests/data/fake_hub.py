@@ -61,6 +61,8 @@ class _Handler(BaseHTTPRequestHandler):
         if path.startswith(resolve):
             revision, _, name = path.removeprefix(resolve).partition("/")
             self._give_file(self.server.commits.get(revision, revision), name)
+        elif path == f"/api/{kind}":
+            self._give_json([{"id": name, "sha": "", "tags": []}])
         elif path.startswith(api):
             verb, _, revision = path.removeprefix(api).lstrip("/").partition("/")
             asked = revision.split("/")[0] or "main"

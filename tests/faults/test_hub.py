@@ -25,7 +25,9 @@ from workbench.backbones import find_backbone
 from workbench.catalog import STARTER_FOLDER
 from workbench.data import report
 from workbench.errors import WorkbenchError
+from workbench.health import examine
 from workbench.hub import fetch_missing
+from workbench.paths import Home
 from workbench.recipe import Recipe, parse
 
 COMMIT = "3" * 40
@@ -214,3 +216,17 @@ def test_data_of_the_cache_are_told_as_such() -> None:
     checked = report._decode(answer, 0, {"hub:some/set": "host did not answer within 9 s"}, Path("/cache"))
     assert checked.report is not None
     assert checked.report.notes == ["hub:some/set is what the cache has: host did not answer within 9 s"]
+
+
+def test_the_doctor_says_that_the_hub_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with refused() as address:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://{address}")
+        found = [each for each in examine(Home(tmp_path / "home"), ask_hub=True) if each.subject == "Hub"]
+    assert [each.level for each in found] == ["warn"]
+    assert address in found[0].found
+
+
+def test_the_doctor_hears_a_hub_that_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with served(monkeypatch):
+        found = [each for each in examine(Home(tmp_path / "home"), ask_hub=True) if each.subject == "Hub"]
+    assert [each.level for each in found] == ["ok"]

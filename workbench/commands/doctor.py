@@ -13,11 +13,12 @@ MARKS = {"ok": "ok  ", "warn": "WARN", "bad": "BAD "}
 
 
 @click.command(epilog="Example: workbench doctor --json")
+@click.option("--hub", is_flag=True, help="Ask the Hub too, for 9 seconds at most.")
 @json_option
 @pass_home
-def command(home: Home, as_json: bool) -> None:
+def command(home: Home, hub: bool, as_json: bool) -> None:
     """Check this box, and say what each finding means and how to mend it. Exit code 1 if something must be mended."""
-    findings = examine(home)
+    findings = examine(home, ask_hub=hub)
     if as_json:
         print_json([vars(finding) for finding in findings])
     else:
