@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
-import json
 import math
-import os
-import platform
 import random
-from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from workbench.data.batching import plan_rows, plan_windows, seen_rows
 from workbench.data.features import Feature
 from workbench.data.prepare import Prepared, digest, length_of, prepare
 from workbench.errors import WorkbenchError
-from workbench.handover import BEGUN
 from workbench.parents import begun_with
 from workbench.recipe import Recipe
 from workbench.strategies import Moment, Strategy, make_strategy
@@ -28,6 +21,7 @@ from workbench.tasks.answer import Answer
 from workbench.tasks.task import Task
 from workbench.training.augmenting import Augmenter
 from workbench.training.averaging import Average
+from workbench.training.begun import choose_threads, digest_of_tokens, refuse_other_data, refuse_other_tokens
 from workbench.training.checkpoints import Progress
 from workbench.training.events import Noted
 from workbench.training.model import (
@@ -52,8 +46,6 @@ if TYPE_CHECKING:
 
 MANY_EPOCHS = 100
 """Epochs of which rows are counted at most, where a set's weight shows few of its rows in each."""
-
-PACKAGES = ("torch", "transformers", "datasets", "accelerate", "peft", "tokenizers", "safetensors")
 
 
 @dataclass
@@ -92,7 +84,7 @@ class Job:
         """The name of what is evaluated: of the rows, and of their tokens where the metrics are means over these."""
         if not self.data.task.card.per_token:
             return self.data.eval_set
-        return digest([self.data.eval_set, _tokens(self.questions)])
+        return digest([self.data.eval_set, digest_of_tokens(self.questions)])
 
     @property
     def main(self) -> bool:
@@ -203,7 +195,7 @@ def build(recipe: Recipe, folder: Path, cache: Path) -> Job:
     with accelerator.main_process_first():
         torch.set_num_threads(choose_threads(recipe, folder))
         data = prepare(recipe, cache)
-        _refuse_other_data(recipe, folder, data)
+        refuse_other_data(recipe, folder, data)
         tokenizer = _tokenizer(recipe, folder, data)
     built, strategy = build_model(recipe, data.task, tokenizer), make_strategy(recipe.strategy, data.task.card.head)
     model, training = built.model, recipe.training
@@ -221,7 +213,7 @@ def build(recipe: Recipe, folder: Path, cache: Path) -> Job:
     if not train:
         raise WorkbenchError("no row is left to train on once the texts are tokens", where=recipe.data.train)
     with accelerator.main_process_first():
-        _refuse_other_tokens(recipe, folder, train)
+        refuse_other_tokens(recipe, folder, train)
     sets = _by_set(data, train)
     if training.class_weights == "balanced":
         data.task.weigh([train[row] for row in _seen(sets, [each.weight for each in data.sets], recipe.seed)])
@@ -281,74 +273,6 @@ def _seen(sets: Sequence[Sequence[int]], weights: Sequence[float], seed: int) ->
     total = sum(map(len, sets))
     for epoch in range(min(MANY_EPOCHS, math.ceil(1 / min(weights)))):
         yield from (row % total for row in plan_rows(sets, weights, seed, epoch))
-
-
-def choose_threads(recipe: Recipe, folder: Path) -> int:
-    """Return how many processor threads to use: the recipe's, else what the first attempt found free.
-
-    Another number of threads gives other last digits, so the first choice is kept in the run folder.
-    """
-    return recipe.hardware.threads or int(_as_at_first(folder, "threads", free_cores))
-
-
-def _as_at_first(folder: Path, key: str, find: Callable[[], Any]) -> Any:
-    """Return what the first attempt found, kept in the run folder; the first attempt finds it."""
-    file = folder / BEGUN
-    try:
-        kept = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        kept = {}
-    if key not in kept:
-        kept[key] = find()
-        beside = file.with_name(f".{file.name}")
-        beside.write_text(json.dumps(kept), encoding="utf-8")
-        beside.replace(file)
-    return kept[key]
-
-
-def _refuse_other_data(recipe: Recipe, folder: Path, data: Prepared) -> None:
-    """Raise a WorkbenchError where the data are not those that the run began with."""
-    if _as_at_first(folder, "data", lambda: data.fingerprint) != data.fingerprint:
-        raise WorkbenchError(
-            "the data are not those that this run began with",
-            where=recipe.data.train,
-            hint="Put the earlier files back, or start a new run with these.",
-        )
-
-
-def _refuse_other_tokens(recipe: Recipe, folder: Path, train: Sequence[Feature]) -> None:
-    """Raise a WorkbenchError where the same rows are other tokens than those that the run began with."""
-    tokens = _tokens(train)
-    if _as_at_first(folder, "tokens", lambda: tokens) != tokens:
-        raise WorkbenchError(
-            "the backbone's tokenizer is not the one that this run began with",
-            where=f"backbone.name: {recipe.backbone.name}",
-            hint="Put its earlier files back, or start a new run.",
-        )
-
-
-def _tokens(features: Sequence[Feature]) -> str:
-    """Return 16 hex digits that are equal for equal tokens."""
-    return hashlib.sha256(b"".join(array("q", each.ids).tobytes() + b"|" for each in features)).hexdigest()[:16]
-
-
-def free_cores() -> int:
-    """Return how many of the cores that this process may use are idle, at least one; takes 0.3 s."""
-    import psutil
-
-    cores = len(os.sched_getaffinity(0))
-    return max(1, round(cores * (1 - psutil.cpu_percent(interval=0.3) / 100)))
-
-
-def versions(device: torch.device) -> dict[str, Any]:
-    """Return what the result may depend on beside the recipe."""
-    import torch
-
-    found: dict[str, Any] = {package: importlib.metadata.version(package) for package in PACKAGES}
-    found |= {"python": platform.python_version(), "threads": torch.get_num_threads()}
-    # Which kernels compute depends on what the processor can do.
-    where = torch.cuda.get_device_name(device) if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
-    return found | {"device": f"{device.type} {where}"}
 
 
 def _accelerator(recipe: Recipe) -> Accelerator:

@@ -14,12 +14,13 @@ from workbench.data.doctor import doubts
 from workbench.recipe import Recipe
 from workbench.telemetry import describe_device
 from workbench.training import checkpoints, lesson, readings
+from workbench.training.begun import versions
 from workbench.training.between import evaluate, oblige, out_of_patience, save
 from workbench.training.checkpoints import Progress
 from workbench.training.control import Control, wishes
 from workbench.training.events import Event, Logged, Noted, Staged, Started
 from workbench.training.failpoints import failpoint
-from workbench.training.job import Job, build, versions
+from workbench.training.job import Job, build
 from workbench.training.objective import batch_loss
 from workbench.training.optimiser import rate_at, set_rate
 from workbench.training.range_test import advice, diverged_at
