@@ -98,7 +98,7 @@ def _ask(*argv: str) -> str:
     if shutil.which(argv[0]) is None:
         return ""
     try:
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=True)
+        done = subprocess.run([*argv], stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=True)
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.decode("utf-8", "replace")

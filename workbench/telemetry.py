@@ -54,10 +54,11 @@ class Probe:
 
     def _start(self) -> None:
         self._due = time.monotonic() + FIRST_SECONDS
-        argv = [sys.executable, "-P", str(PROBE), str(os.getpid())]
         pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
         try:
-            self._child = subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=nothing, cwd="/")
+            self._child = subprocess.Popen(
+                [sys.executable, "-P", str(PROBE), str(os.getpid())], stdin=pipe, stdout=pipe, stderr=nothing, cwd="/"
+            )
         except OSError as error:
             self._give_up(f"no process to ask the driver: {error.strerror}")
             return

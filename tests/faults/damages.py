@@ -22,7 +22,7 @@ from tests.making import tiny_backbone, toy_rows, write_jsonl
 from tests.training.support import Told, recipe_of, run_of
 from workbench.training.events import Event, Logged, Noted, Started
 from workbench.training.loop import Control
-from workbench.training.publish import MANIFEST
+from workbench.training.publish import MANIFEST, step_folders
 
 FILES = (
     *("model.safetensors", "optimiser.safetensors", "random.safetensors", "average.safetensors", "state.json"),
@@ -124,8 +124,8 @@ def differing(whole: Told, resumed: Told, since: int) -> list[str]:
     faults = []
     if resumed.all(Started)[0].step != since:
         faults.append(f"it went on from {resumed.all(Started)[0].step}, not {since}")
-    parts = {path.name: path for path in max((whole.folder / "checkpoints").glob("step-*")).iterdir()}
-    last = max((resumed.folder / "checkpoints").glob("step-*"))
+    parts = {path.name: path for path in step_folders(whole.folder / "checkpoints")[-1].iterdir()}
+    last = step_folders(resumed.folder / "checkpoints")[-1]
     faults += [name for name, path in parts.items() if _content(path) != _content(last / name)]
     models = [max((each.folder / "models").glob("step-*")) for each in (whole, resumed)]
     if len({(model.name, (model / "model.safetensors").read_bytes()) for model in models}) > 1:

@@ -60,7 +60,9 @@ def hardened(strategy: str, task: str, folder: Path, number: int) -> Recipe:
     if strategy == "gradual":
         table["by"] = UNFREEZING[number % len(UNFREEZING)]
     # What the frozen body of a head says is read once, where rows do not vary.
-    augment = {kind: AUGMENT[kind] for kind in TASKS[task].augmented if kind in AUGMENT and strategy != "head"}
+    augment = {
+        kind: AUGMENT[kind] for kind in TASKS[task].augmented if kind in AUGMENT and strategy not in ("head", "distil")
+    }
     return pairs.recipe_for(
         strategy, task, folder,
         strategy=table, training=training, augment=augment, evaluation={"every": 2, "patience": 2},

@@ -97,7 +97,7 @@ def test_a_worker_killed_for_memory_says_so(
     assert claim is not None
     with open_store(home.store) as store:
         assert runs.start(store, run.id, 1, "cpu")
-    charge = shepherd.Charge(home, run.id, run.uid, 1, claim, "cpu", "", sys.executable)
+    charge = shepherd.Charge(home, run.id, run.uid, 1, (claim,), "cpu", "", sys.executable)
     shepherd.record(charge, shepherd.carry_out(charge))
     os.close(claim)
     found = look(home, run)

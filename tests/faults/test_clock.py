@@ -100,7 +100,8 @@ def test_forged_numbers_neither_kill_the_living_nor_wake_the_dead(home: Home) ->
         (folder / name).write_text(str(os.getpid()))
     change(home, run, state="running", ended=9e9)
     queue.advance(home)
-    assert look(home, run).state == "lost"
+    # Its folder says how it ended.
+    assert look(home, run).state == "crashed"
     queue.resume(home, look(home, run))
     assert until_state(home, run, "running").attempt == 10
 

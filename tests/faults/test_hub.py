@@ -181,7 +181,8 @@ def test_a_download_that_crawls_is_told_and_ended(tmp_path: Path, monkeypatch: p
 def children() -> list[psutil.Process]:
     """Return the processes that ask the Hub and are still there."""
     found = psutil.Process().children(recursive=True)
-    return [each for each in found if each.is_running() and "workbench.fetching" in each.cmdline()]
+    alive = [each for each in found if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+    return [each for each in alive if "workbench.fetching" in each.cmdline()]
 
 
 def the_child_of(pid: int) -> psutil.Process:

@@ -79,7 +79,7 @@ def _ask() -> tuple[Gpu, ...] | None:
     arguments = [program] if program else [sys.executable, "-I", "-S", __file__]
     try:
         child = subprocess.Popen(
-            arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/"
+            [*arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/"
         )
     except OSError:
         return None

@@ -157,10 +157,9 @@ def retry(charge: Charge) -> None:
         if run is None or run.attempt != charge.attempt or not wished or not ran_short(run):
             return
         # In a process of its own: recipes are read with packages that a shepherd does without.
-        arguments = [charge.python, "-m", "workbench", "--home", str(charge.home.root), "retry", str(run.id)]
         try:
             child = subprocess.run(
-                arguments,
+                [charge.python, "-m", "workbench", "--home", str(charge.home.root), "retry", str(run.id)],
                 env=allowed(os.environ),
                 stdin=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,

@@ -167,15 +167,17 @@ with Mutex(Path(sys.argv[1]) / "lock"):
     assert (tmp_path / "released").exists()
 
 
-def test_lock_files_are_private_and_links_are_refused(tmp_path: Path) -> None:
+def test_lock_files_are_private_and_links_are_put_away(tmp_path: Path) -> None:
     claim = locks.take_claim(tmp_path)
     assert claim is not None
     os.close(claim)
     assert (tmp_path / "claim").stat().st_mode & 0o777 == 0o600
     (tmp_path / "linked").mkdir()
     (tmp_path / "linked" / "life").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(OSError, match="symbolic links"):
-        locks.take_life(tmp_path / "linked")
+    assert locks.take_life(tmp_path / "linked")
+    assert not (tmp_path / "elsewhere").exists()
+    assert not (tmp_path / "linked" / "life").is_symlink()
+    assert [path.is_symlink() for path in (tmp_path / "linked").glob("bad-life-*")] == [True]
 
 
 def enter(folder: Path, attempt: int) -> subprocess.CompletedProcess[str]:
