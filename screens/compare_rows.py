@@ -12,6 +12,7 @@ from screens.feed import Curve, Trace
 from screens.widgets.chart import SERIES_STYLES, Series
 from screens.widgets.table import Cell, Column, Row
 from store.runs import Run
+from workbench.chart.plot import smooth
 from workbench.insight.compare import Comparison, MetricRow
 from workbench.insight.settings import differing_in
 from workbench.insight.words import (
@@ -24,7 +25,6 @@ from workbench.insight.words import (
     spread_words,
     trainable_words,
 )
-from workbench.plot import smooth
 from workbench.text import ABSENT, count, duration, plain, size
 
 EVAL_LOSS = "eval/loss"

@@ -8,8 +8,8 @@ from screens.details import metric_words
 from screens.feed import Curve, Trace
 from screens.widgets.chart import Series
 from store.runs import Run
+from workbench.chart.plot import smooth
 from workbench.goals import goal_of
-from workbench.plot import smooth
 from workbench.text import count, number
 
 SERIES = {

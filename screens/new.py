@@ -22,7 +22,7 @@ from screens.place import PlaceScreen
 from screens.widgets.steps import Steps
 from screens.widgets.told import Told
 from store.runs import Run
-from workbench import login
+from workbench.box import login
 from workbench.catalog import BackboneCard, backbones
 from workbench.errors import WorkbenchError
 from workbench.recipe import Recipe

@@ -17,7 +17,7 @@ from screens.new_plan import Plan, plan_lines, read_key
 from screens.widgets.heading import Heading
 from screens.widgets.told import Told
 from store.connection import StoreError, read_store
-from workbench import login
+from workbench.box import login
 from workbench.data.report import Report, inspect
 from workbench.errors import WorkbenchError
 from workbench.insight.nearest import Nearest, nearest_run

@@ -63,7 +63,7 @@ class Pulse:
         self._barred = queue.advance(self.feed.home)
 
     def _sample(self) -> None:
-        from workbench.telemetry import describe_device, sample
+        from workbench.box.telemetry import describe_device, sample
 
         self.post(Sampled(describe_device(0), sample(), self._barred))
 

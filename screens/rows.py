@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from store.runs import Run
-from workbench.telemetry import TROUBLE
+from workbench.box.telemetry import TROUBLE
 from workbench.text import ABSENT, ago, count, duration, number, plain, plural
 
 REASONS = {

@@ -21,7 +21,7 @@ from screens.widgets.heading import Heading
 from screens.widgets.table import Table
 from screens.widgets.words import Part, Words
 from store.runs import Run
-from workbench.plot import smooth
+from workbench.chart.plot import smooth
 from workbench.text import fit, plain
 
 SMOOTHING = 0.6

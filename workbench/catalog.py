@@ -11,9 +11,10 @@ from pathlib import Path
 
 from store import runs
 from store.connection import StoreError, read_store
-from workbench import model_files, strategies, tasks
+from workbench import strategies, tasks
 from workbench.abilities import why_unable
-from workbench.handover import newest_model
+from workbench.models import files as model_files
+from workbench.models.handover import newest_model
 from workbench.paths import Home
 
 

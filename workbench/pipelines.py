@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from store.runs import Run
 from workbench.abilities import family_of
-from workbench.backbones import find_backbone
 from workbench.catalog import TASKS, describe_backbone
 from workbench.errors import WorkbenchError
-from workbench.handover import PREFIX
-from workbench.parents import looked_up
+from workbench.models.backbones import find_backbone
+from workbench.models.handover import PREFIX
+from workbench.models.parents import looked_up
 from workbench.paths import Home
 from workbench.recipe import Recipe, parse
 

@@ -9,8 +9,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from screens.widgets.paint import changed, is_ascii, refresh_lines, strip_of, style_named
-from workbench import plot as plotting
-from workbench.plot import ASCII_MARKS, Range, Segments, Series
+from workbench.chart import plot as plotting
+from workbench.chart.plot import ASCII_MARKS, Range, Segments, Series
 from workbench.text import cut, plain, width
 
 __all__ = ["Chart", "Series"]

@@ -10,7 +10,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from screens.widgets.paint import component_classes, component_styles, is_ascii, strip_of, style_named
-from workbench.plot import sparkline
+from workbench.chart.plot import sparkline
 from workbench.text import bar, fit, plain, width
 
 _BAR, _LEAST_BAR, _SPARK, _LEAST_SPARK = 10, 4, 12, 4

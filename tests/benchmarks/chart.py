@@ -6,7 +6,7 @@ import math
 import random
 import time
 
-from workbench.plot import Series, plot
+from workbench.chart.plot import Series, plot
 
 CELLS = (100, 20)
 SIZES = ((200, 1), (2_000, 3), (10_000, 1), (10_000, 3))

@@ -17,7 +17,7 @@ from tests.data.fake_hub import FakeHub, serving
 from tests.data.writing import json_lines
 from workbench.data.sources import read
 from workbench.errors import WorkbenchError
-from workbench.hub import fetch_missing
+from workbench.models.hub import fetch_missing
 from workbench.recipe import parse
 from workbench.supervision.environment import allowed
 
@@ -90,7 +90,7 @@ class Box:
         """Have what a recipe names fetched from the Hub at `endpoint`; return source → why it could not be had."""
         found: dict[str, str] = {}
         surroundings = {"HF_HOME": str(self.home), "HF_ENDPOINT": endpoint}
-        with patch.dict(os.environ, surroundings), patch("workbench.hub.LOOK_UP_SECONDS", 120.0):
+        with patch.dict(os.environ, surroundings), patch("workbench.models.hub.LOOK_UP_SECONDS", 120.0):
             for source in sources:
                 recipe = parse({"task": "sentiment", "data": source, "backbone": "size:tiny", "strategy": "full"})
                 found |= fetch_missing(recipe, cache or self.cache)

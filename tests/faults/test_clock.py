@@ -23,7 +23,10 @@ from workbench.paths import Home
 from workbench.supervision import locks, queue
 
 ROOT = Path(__file__).parents[2]
-DECIDING = ("workbench/supervision", "workbench/training", "workbench/handover.py", "workbench/parents.py", "store")
+DECIDING = (
+    *("workbench/supervision", "workbench/training", "store"),
+    *("workbench/models/handover.py", "workbench/models/parents.py"),
+)
 CLOCKS = {"time", "time_ns", "now", "today", "utcnow", "st_mtime", "st_ctime", "st_atime", "st_mtime_ns"}
 """What gives the time of the wall clock: functions of `time` and `datetime`, and times of files."""
 STAMPS = {"created", "started", "ended", "ts"}

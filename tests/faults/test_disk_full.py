@@ -15,7 +15,7 @@ from store.upkeep import damages
 from tests.commands.support import call
 from tests.making import tiny_backbone, toy_rows, write_jsonl
 from tests.store import lived
-from workbench import full_disk
+from workbench.box import full_disk
 from workbench.paths import Home
 from workbench.supervision import queue
 from workbench.training.journal import entries_of, lines_of

@@ -16,9 +16,9 @@ from store.connection import prepare
 from tests.faults.fake_nvml import put_on_path
 from tests.terminal import Terminal
 from tests.workbench.supervision.support import processes, until
-from workbench import telemetry
+from workbench.box import telemetry
+from workbench.box.telemetry import PROBE, Answer, Probe
 from workbench.paths import Home
-from workbench.telemetry import PROBE, Answer, Probe
 
 SECONDS = 120.0
 FRAME = 1.0

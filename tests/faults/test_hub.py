@@ -20,13 +20,13 @@ import pytest
 from tests.conftest import workbench
 from tests.data.fake_hub import FakeHub, serving
 from tests.making import toy_rows, write_jsonl
-from workbench import hub
-from workbench.backbones import find_backbone
+from workbench.box.health import examine
 from workbench.catalog import STARTER_FOLDER
 from workbench.data import report
 from workbench.errors import WorkbenchError
-from workbench.health import examine
-from workbench.hub import fetch_missing
+from workbench.models import hub
+from workbench.models.backbones import find_backbone
+from workbench.models.hub import fetch_missing
 from workbench.paths import Home
 from workbench.recipe import Recipe, parse
 
@@ -182,7 +182,7 @@ def children() -> list[psutil.Process]:
     """Return the processes that ask the Hub and are still there."""
     found = psutil.Process().children(recursive=True)
     alive = [each for each in found if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
-    return [each for each in alive if "workbench.fetching" in each.cmdline()]
+    return [each for each in alive if "workbench.models.fetching" in each.cmdline()]
 
 
 def the_child_of(pid: int) -> psutil.Process:

@@ -21,7 +21,7 @@ NO_CALL = {
 }
 NO_METHOD = {"save_state", "load_state", "register_for_checkpointing", "extractall"}
 STARTS = {"subprocess.Popen", "subprocess.run", "subprocess.call", "subprocess.check_output", "subprocess.check_call"}
-REMOVES = {"workbench/training/publish.py", "workbench/handover.py", "workbench/parents.py"}
+REMOVES = {"workbench/training/publish.py", "workbench/models/handover.py", "workbench/models/parents.py"}
 """Who deletes folders: of checkpoints, models and drafts, in run folders that were named by their uid."""
 
 Found = Iterator[tuple[ast.AST, str]]

@@ -19,7 +19,7 @@ import pytest
 
 from tests.commands.support import call
 from tests.making import toy_rows, write_jsonl
-from workbench.health import examine
+from workbench.box.health import examine
 from workbench.paths import Home, exposures
 
 CANARY = "Canary" + "0123456789" * 3

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.making import toy_rows, write_jsonl
 from tests.training.support import Told, recipe_of, run_of
-from workbench import full_disk
+from workbench.box import full_disk
 from workbench.recipe import Recipe
 from workbench.training import failpoints, room
 from workbench.training.control import Control

@@ -8,8 +8,8 @@ import pytest
 
 from tests.making import tiny_backbone
 from workbench.abilities import TABLES, _listed, family_of, why_unable
-from workbench.backbones import find_backbone
 from workbench.errors import WorkbenchError
+from workbench.models.backbones import find_backbone
 from workbench.recipe import parse
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from workbench.backbones import find_backbone
 from workbench.catalog import BackboneCard, backbones, cached_snapshot, describe_backbone
 from workbench.errors import WorkbenchError
 from workbench.goals import goal_of
+from workbench.models.backbones import find_backbone
 from workbench.recipe import parse
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

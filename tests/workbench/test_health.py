@@ -16,10 +16,11 @@ from tests.commands.support import call
 from tests.making import tiny_backbone, toy_rows, write_jsonl
 from tests.screens.opening import opened
 from tests.screens.support import screen_text
-from workbench import box, health, login, telemetry
-from workbench.box import Finding
-from workbench.health import examine
-from workbench.login import Policy, policy
+from workbench.box import health, login, telemetry
+from workbench.box import machine as box
+from workbench.box.health import examine
+from workbench.box.login import Policy, policy
+from workbench.box.machine import Finding
 from workbench.paths import Home
 from workbench.recipe import parse
 from workbench.supervision import lost_gpus
@@ -183,7 +184,7 @@ def test_the_cuda_of_torch_is_that_which_torch_says() -> None:
 LIMITED = """
 import resource, sys
 resource.setrlimit(getattr(resource, sys.argv[1]), (int(sys.argv[2]), resource.RLIM_INFINITY))
-from workbench.box import limits
+from workbench.box.machine import limits
 for each in limits():
     print(each.level, each.subject, bool(each.remedy))
 """

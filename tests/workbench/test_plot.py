@@ -7,8 +7,8 @@ import math
 import pytest
 
 from tests.screens.support import golden
-from workbench.plot import Chart, Series, plot, smooth, sparkline
-from workbench.ticks import Axis, nice_step, ticks
+from workbench.chart.plot import Chart, Series, plot, smooth, sparkline
+from workbench.chart.ticks import Axis, nice_step, ticks
 
 STEPS = list(range(1700))
 TRAIN: list[float | None] = [0.18 + 0.6 * math.exp(-i / 300) + 0.03 * math.sin(i * 12.9898) for i in STEPS]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from workbench.box.health import examine
 from workbench.commands.common import json_option, pass_home, print_json
-from workbench.health import examine
 from workbench.paths import Home
 from workbench.text import plain
 

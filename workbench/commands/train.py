@@ -8,7 +8,8 @@ from typing import Any, NoReturn
 
 import click
 
-from workbench import login, recipe
+from workbench import recipe
+from workbench.box import login
 from workbench.commands.common import find_run, json_option, pass_home, print_json, reading, run_json, tell_progress
 from workbench.commands.follow import follow
 from workbench.data.findings import lines

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from workbench.answers import asked
-from workbench.backbones import find_backbone
 from workbench.catalog import SIZES, describe_backbone
 from workbench.data.doctor import examine
 from workbench.data.prepare import Prepared, length_of, rows_seen
 from workbench.errors import WorkbenchError
-from workbench.parents import looked_up
+from workbench.models.backbones import find_backbone
+from workbench.models.parents import looked_up
 from workbench.paths import Home
 from workbench.pipelines import pretraining_of
 from workbench.recipe import Recipe, parse

@@ -80,7 +80,7 @@ def _unknown(tokenizer: PreTrainedTokenizerBase, features: Sequence[Feature]) ->
 
 def _tokenizer(recipe: Recipe, data: Prepared, examples: Sequence[Example]) -> tuple[PreTrainedTokenizerBase, int]:
     """Return the backbone's tokenizer and how many tokens it takes; for a size, one trained on the rows examined."""
-    from workbench.backbones import find_backbone
+    from workbench.models.backbones import find_backbone
     from workbench.training.architectures import LONGEST
     from workbench.training.model import build_tokenizer, load_config, longest_of
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from workbench.data.findings import Finding, refusal
 from workbench.errors import WorkbenchError
-from workbench.hub import fetch_missing
+from workbench.models.hub import fetch_missing
 from workbench.recipe import Recipe
 from workbench.supervision.environment import ROOT, allowed
 

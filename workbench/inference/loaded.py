@@ -15,7 +15,7 @@ from workbench.data.rows import column_like, rows_of
 from workbench.data.sources import read
 from workbench.errors import WorkbenchError
 from workbench.inference.scoring import answers_to
-from workbench.parents import begun_with
+from workbench.models.parents import begun_with
 from workbench.tasks import TASKS, Task
 from workbench.tasks.answer import Answer
 from workbench.tasks.task import Watch

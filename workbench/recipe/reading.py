@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from workbench.data.locating import pair_of
 from workbench.errors import WorkbenchError
-from workbench.handover import GIVEN
+from workbench.models.handover import GIVEN
 from workbench.recipe.explaining import explain
 from workbench.recipe.model import FIRST_WORDS, Recipe
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from store import history, runs
 from store.connection import Store, StoreError, open_store
 from store.runs import ACTIVE, BACKBONE, ENDED, Run
-from workbench import handover
 from workbench.errors import WorkbenchError
+from workbench.models import handover
 from workbench.paths import Home
 from workbench.supervision import folders, locks, others, worker_side
 from workbench.supervision.environment import allowed

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from store import commands, points, runs
 from store.connection import Store, StoreError, is_current, open_store
 from store.runs import ACTIVE, BACKBONE, OPEN, PAUSE, Run
-from workbench import handover, parents, pipelines
+from workbench import pipelines
 from workbench.errors import WorkbenchError
 from workbench.founding import found
+from workbench.models import handover, parents
 from workbench.paths import Home
 from workbench.supervision import folders, locks
 from workbench.supervision.dispatch import advance, conclude, dispatch_lock, hand_over

@@ -12,8 +12,8 @@ from store.runs import Run
 from workbench import recipe as recipes
 from workbench import shortage
 from workbench.errors import WorkbenchError
-from workbench.handover import PREFIX
 from workbench.insight.remedies import remedied
+from workbench.models.handover import PREFIX
 from workbench.paths import Home
 from workbench.recipe import Recipe
 from workbench.supervision import queue

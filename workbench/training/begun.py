@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.data.features import Feature
 from workbench.data.prepare import Prepared
 from workbench.errors import WorkbenchError
-from workbench.handover import BEGUN
+from workbench.models.handover import BEGUN
 from workbench.recipe import Recipe
 
 if TYPE_CHECKING:

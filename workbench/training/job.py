@@ -13,7 +13,7 @@ from workbench.data.batching import plan_rows, plan_windows, seen_rows
 from workbench.data.features import Feature
 from workbench.data.prepare import Prepared, digest, length_of, prepare
 from workbench.errors import WorkbenchError
-from workbench.parents import begun_with
+from workbench.models.parents import begun_with
 from workbench.recipe import Recipe
 from workbench.strategies import Moment, Strategy, make_strategy
 from workbench.strategies.groups import Group, strategy_groups

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.answer import Answer
-from workbench.full_disk import free_bytes
+from workbench.box.full_disk import free_bytes
 from workbench.training.events import Evaluated, Event, Logged, Noted, Saved, Saving, Staged, Started
 
 FILE = "journal.jsonl"

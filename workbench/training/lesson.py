@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.backbones import find_model
 from workbench.data.encoding import collate, encode
 from workbench.data.features import Feature
 from workbench.errors import WorkbenchError
 from workbench.inference.loaded import load_model
 from workbench.inference.scoring import score
-from workbench.parents import PREFIX, kept_model
+from workbench.models.backbones import find_model
+from workbench.models.parents import PREFIX, kept_model
 from workbench.strategies.distil import Options
 from workbench.tasks.pooling import choose_pooling, vectors_of
 from workbench.text import count

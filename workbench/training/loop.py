@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workbench.box.telemetry import describe_device
 from workbench.data.doctor import doubts
 from workbench.recipe import Recipe
-from workbench.telemetry import describe_device
 from workbench.training import checkpoints, lesson, readings
 from workbench.training.begun import versions
 from workbench.training.between import evaluate, oblige, out_of_patience, save

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.backbones import find_backbone
 from workbench.catalog import SIZES, Size
 from workbench.data.encoding import HALF_A_PAIR
 from workbench.data.features import Example
 from workbench.errors import WorkbenchError
-from workbench.model_files import read_config, refuse_unsafe
+from workbench.models.backbones import find_backbone
+from workbench.models.files import read_config, refuse_unsafe
 from workbench.recipe import Recipe
 from workbench.tasks import Task
 from workbench.training.architectures import LONGEST, fit_to, sized_config

@@ -17,7 +17,7 @@ from typing import Any
 
 from store import commands, events, history, points, runs
 from store.connection import Store, StoreError, open_store
-from workbench import telemetry
+from workbench.box import telemetry
 from workbench.supervision.progress import Progress
 from workbench.training.control import VERBS, Control
 from workbench.training.events import Event, Noted, Saving

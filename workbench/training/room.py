@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench import full_disk
+from workbench.box import full_disk
 from workbench.errors import WorkbenchError
 from workbench.text import duration, size
 from workbench.training.checkpoints import Progress

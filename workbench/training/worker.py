@@ -14,8 +14,8 @@ from types import FrameType
 from store import runs
 from store.connection import open_store
 from workbench import recipe
+from workbench.box.full_disk import is_full
 from workbench.errors import WorkbenchError
-from workbench.full_disk import is_full
 from workbench.paths import Home
 from workbench.redaction import redact
 from workbench.shortage import REASONS, words_of

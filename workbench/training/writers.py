@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.abilities import why_unable
-from workbench.backbones import find_model
 from workbench.catalog import describe_backbone
 from workbench.data.augmentation import Unit, written
 from workbench.data.features import Example
 from workbench.errors import WorkbenchError
 from workbench.inference.loaded import load_model
 from workbench.inference.scoring import score
-from workbench.parents import PREFIX, kept_model
+from workbench.models.backbones import find_model
+from workbench.models.parents import PREFIX, kept_model
 from workbench.recipe import Recipe
 from workbench.tasks.masked_pretraining import MASKS, Guess, MaskedPretraining
 from workbench.tasks.task import Task

@@ -13,11 +13,11 @@ from store.connection import open_store
 from store.runs import Run
 from tests.making import tiny_backbone
 from tests.workbench.supervision.support import change, look, recipe
-from workbench.backbones import find_backbone
 from workbench.catalog import RUNS_OFFERED, backbones
 from workbench.data.report import inspect
 from workbench.errors import WorkbenchError
-from workbench.parents import begun_with, looked_up
+from workbench.models.backbones import find_backbone
+from workbench.models.parents import begun_with, looked_up
 from workbench.paths import Home
 from workbench.recipe import loads
 from workbench.supervision import queue

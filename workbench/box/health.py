@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from store.connection import StoreError, read_store
 from store.errors import REBUILD, explained
 from store.file_system import file_system_of, is_network
-from workbench import hub, telemetry
-from workbench.box import Finding, device, limits, logout, temporary_files
+from workbench.box import telemetry
+from workbench.box.machine import Finding, device, limits, logout, temporary_files
 from workbench.catalog import hub_cache
 from workbench.errors import WorkbenchError
+from workbench.models import hub
 from workbench.paths import Home, exposures
 from workbench.supervision import others
 from workbench.supervision.lost_gpus import left_out, mark_of

@@ -10,8 +10,8 @@ from itertools import pairwise
 from operator import le
 from typing import Literal, cast
 
-from workbench.braille import Canvas, Symbols, sparkline
-from workbench.ticks import Axis, nice_range, ticks
+from workbench.chart.braille import Canvas, Symbols, sparkline
+from workbench.chart.ticks import Axis, nice_range, ticks
 
 __all__ = ["ASCII_MARKS", "Chart", "Series", "Symbols", "plot", "smooth", "sparkline"]
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench import login, telemetry
+from workbench.box import login, telemetry
 from workbench.text import count, size
 
 LITTLE_TEMPORARY = 2**28

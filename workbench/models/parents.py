@@ -10,7 +10,7 @@ from store.connection import Store, StoreError, read_store
 from store.runs import Run
 from workbench import recipe as recipes
 from workbench.errors import WorkbenchError
-from workbench.handover import AWAITED, BACKBONE, GIVEN, PREFIX, best_model, newest_model
+from workbench.models.handover import AWAITED, BACKBONE, GIVEN, PREFIX, best_model, newest_model
 from workbench.paths import Home
 from workbench.recipe import Recipe
 

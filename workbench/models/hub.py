@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from workbench.catalog import cached_snapshot, hub_cache
 from workbench.data.locating import hub_id
 from workbench.errors import WorkbenchError
-from workbench.model_files import weight_files
+from workbench.models.files import weight_files
 from workbench.recipe import Recipe
 from workbench.recipe.augment import MODELS
 from workbench.redaction import redact
@@ -150,7 +150,7 @@ class _Child:
 
     def __init__(self, request: dict[str, Any]) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "workbench.fetching"],
+            [sys.executable, "-m", "workbench.models.fetching"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
