@@ -91,7 +91,7 @@ def test_a_driver_that_hangs_is_given_up(wrong: str, probe: Probe, monkeypatch: 
 
 
 def test_the_process_that_asks_ends_with_whoever_started_it(path: str, tmp_path: Path) -> None:
-    code = "import os; from workbench import telemetry; telemetry.describe_device(99); os.kill(os.getpid(), 9)"
+    code = "import os; from workbench.box import telemetry; telemetry.describe_device(99); os.kill(os.getpid(), 9)"
     with Terminal([sys.executable, "-c", code], {"PYTHONPATH": path}) as terminal:
         assert terminal.wait(SECONDS) == -signal.SIGKILL
         until(lambda: not processes(str(PROBE), str(terminal.process.pid)), SECONDS)
