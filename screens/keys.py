@@ -98,7 +98,7 @@ KEYS: tuple[Key, ...] = (
     Key("filter", "slash", "filter", "filter", "Show only runs in which every word occurs", ("runs",)),
     Key("sort", "o", "sort", "sort", "Order by number, score, loss or time", ("runs",)),
     Key("stop", "s", "stop", "stop…", "Stop the run after this step; it can be resumed", ("live", "runs")),
-    Key("pause", "h", "pause", "pause", "Hold the run after this step: its device is free until u", ("live", "runs")),
+    Key("pause", "h", "pause", "pause", "Hold it after this step: its device is free", ("live", "runs")),
     Key("resume", "u", "resume", "resume", "Go on from the newest checkpoint", ("live", "runs")),
     Key("evaluate", "j", "evaluate", "eval now", "Judge the model now, out of turn; it counts for nothing", ("live",)),
     Key("checkpoint", "k", "checkpoint", "save now", "Keep a checkpoint now; the run goes on", ("live",)),
@@ -106,7 +106,7 @@ KEYS: tuple[Key, ...] = (
     Key("delete", "d", "delete", "delete…", "Delete the run; its folder goes to the trash", ("runs",)),
     Key("sooner", "less_than_sign", "sooner", "sooner", "Move a queued run one place up", ("runs",), shown=False),
     Key("later", "greater_than_sign", "later", "later", "Move a queued run one place down", ("runs",), shown=False),
-    Key("group", "p", "group", "group", "The group of the run: mean and deviation over seeds", ("runs",)),
+    Key("group", "p", "group", "group", "Its group: mean and deviation over seeds", ("runs",)),
     Key("copy", "y", "copy", "copy", "Send the run's uid to the terminal's clipboard", ("runs", "live"), shown=False),
     # everywhere
     *(
