@@ -84,7 +84,7 @@ def test_a_group_is_planned_stopped_resumed_and_deleted(
     assert "Group toys-2 is queued: 3 runs." in call("train", file, "--over", "seed=1,2,3", home=home).stdout
     assert call("stop", "--group", "toys", home=home).stdout.count("was taken from the queue") == 6
     assert [run.state for run in listed(home)] == ["stopped"] * 6 + ["queued"] * 3
-    assert "can be asked to stop" in call("stop", "--group", "toys", home=home).stdout
+    assert "has ended" in call("stop", "--group", "toys", home=home).stdout
     assert len(json.loads(call("resume", "--group", "toys", "--json", home=home).stdout)) == 6
     assert "can be resumed" in call("resume", "--group", "toys", home=home).stdout
     refused = call("rm", "--group", "toys", "--yes", home=home)
