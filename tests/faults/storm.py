@@ -24,7 +24,7 @@ from pathlib import Path
 
 from store import runs
 from store.connection import Store, open_store, prepare
-from store.runs import OPEN, Run
+from store.runs import OPEN, PAUSE, Run
 from tests.workbench.supervision.support import kill, processes, recipe
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
@@ -172,7 +172,7 @@ class Storm:
                 "crashed": words.startswith("killed by SIGKILL") and run.exit_code == -signal.SIGKILL,
                 "lost": words.startswith("worker and shepherd both died"),
                 "stopped": run.reason in ("user", None),
-                "paused": run.reason in ("user", None),
+                "paused": run.reason in ("user", PAUSE, None),
             }
             if not honest.get(run.state, False):
                 self._blame(run.id, f"{run.state} without cause: {words}")
