@@ -79,13 +79,13 @@ def ask(place: PlaceScreen, run: Run, verb: str) -> None:
     """Ask a run to stop, pause, evaluate or checkpoint, say so, and say what its worker answers."""
 
     def wait() -> str:
-        from workbench.supervision import answers, queue
+        from workbench.supervision import queue, replies
 
         asked = queue.ask(place.workbench.home, run, verb)
         place.feed.hurry()
         place.app.call_from_thread(place.workbench.say, asked.words)
         worker = get_current_worker()
-        return answers.wait_for(place.workbench.home, asked, given_up=lambda: worker.is_cancelled).words
+        return replies.wait_for(place.workbench.home, asked, given_up=lambda: worker.is_cancelled).words
 
     _in_thread(place, f"asking run {run.id} to {verb}", wait)
 

@@ -14,7 +14,7 @@ OF_RUNS = ("config", "point", "summary", "curve", "event", "checkpoint", "predic
 """What the folder of a run has; taken over where the folder is gone."""
 BESIDE = ("tag", "command", "sys_point")
 """What belongs to a run and is in no folder."""
-OF_PERSONS = ("archived", "pinned", "note", "priority")
+OF_PERSONS = ("archived", "pinned", "note")
 """Columns of a run that are in no folder."""
 
 

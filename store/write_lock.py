@@ -29,7 +29,7 @@ def _open(path: Path) -> int:
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
         return os.open(path, flags, 0o600)
-    except (IsADirectoryError, OSError) as error:
+    except OSError as error:
         if (path.is_file() and not path.is_symlink()) or not os.path.lexists(path):
             raise _unwritable(path, error) from error
     # Something else has the name: out of the way, kept.

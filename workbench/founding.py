@@ -15,7 +15,7 @@ def found(home: Home) -> None:
     """
     home.create()
     lost = not home.store.exists() or home.store.stat().st_size == 0
-    folders = sum(1 for _ in home.runs.glob("*/run.json")) if lost else 0
+    folders = home.count_folders() if lost else 0
     if folders:
         raise WorkbenchError(
             f"the store is {'empty' if home.store.exists() else 'gone'}; {plural(folders, 'run folder')} left",

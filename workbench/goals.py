@@ -16,3 +16,7 @@ def metric_key(metric: str, source: str = "") -> str:
     So what lists the metrics of a run by their beginning `eval/` has one of each kind, however many sources there are.
     """
     return f"eval@{source}/{metric}" if source else f"eval/{metric}"
+
+
+SPEED = "train/examples_per_second"
+"""The one metric of the box and not of the run: it differs where all else is the same to the bit."""

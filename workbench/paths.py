@@ -54,6 +54,10 @@ class Home:
             raise ValueError(f"not a run uid: {uid!r}")
         return self.runs / uid
 
+    def count_folders(self) -> int:
+        """Return how many runs have a folder here, whatever the store knows of them."""
+        return sum(1 for _ in self.runs.glob("*/run.json"))
+
     def create(self) -> Home:
         """Make the folders, open to their owner alone (0700)."""
         try:

@@ -22,7 +22,7 @@ from tests.screens.support import SIZES, screen_text
 from tests.workbench.supervision.support import look as look_up
 from tests.workbench.supervision.support import recipe, until
 from workbench.paths import Home
-from workbench.supervision import answers, locks, queue
+from workbench.supervision import locks, queue, replies
 
 
 @pytest.fixture
@@ -112,10 +112,10 @@ async def test_who_leaves_waits_for_no_answer(trained: Home) -> None:
         await pilot.press("k")
         await shown(app, pilot, "was asked to save a checkpoint")
         assert waits()
-    until(lambda: not waits(), seconds=answers.SECONDS - 5)
+    until(lambda: not waits(), seconds=replies.SECONDS - 5)
 
 
 def waits() -> bool:
     """Return whether a thread of this process waits for an answer."""
     frames = [frame for first in sys._current_frames().values() for frame, _ in traceback.walk_stack(first)]
-    return any(frame.f_code is answers.wait_for.__code__ for frame in frames)
+    return any(frame.f_code is replies.wait_for.__code__ for frame in frames)

@@ -140,7 +140,7 @@ def _file_system(home: Home) -> Iterator[Finding]:
 
 def _store(home: Home) -> Iterator[Finding]:
     if not home.store.exists() or not home.store.stat().st_size:
-        folders = sum(1 for _ in home.runs.glob("*/run.json"))
+        folders = home.count_folders()
         if folders:
             yield Finding("bad", "store", f"lost; {plural(folders, 'run folder')} left", REBUILD)
         else:

@@ -12,8 +12,8 @@ from store.connection import Store
 from store.runs import Run
 from workbench.commands.common import chosen_runs, print_json, reading, run_json
 from workbench.paths import Home
-from workbench.supervision import answers, queue
-from workbench.supervision.answers import Answer
+from workbench.supervision import queue, replies
+from workbench.supervision.replies import Reply
 from workbench.text import plain
 
 
@@ -29,18 +29,18 @@ def ask(home: Home, run: str | None, group: str | None, verb: str, *, wait: bool
             # The queued ones first: none of them shall start in the place of one that ends.
             found = sorted((each for each in found if each.state in able), key=lambda each: each.active)
         asked = [queue.ask(home, each, verb) for each in found]
-        deadline = time.monotonic() + answers.SECONDS
-        said = [answers.wait_for(home, each, deadline - time.monotonic()) for each in asked]
+        deadline = time.monotonic() + replies.SECONDS
+        said = [replies.wait_for(home, each, deadline - time.monotonic()) for each in asked]
         for each in found if wait else ():
             _wait(home, store, each)
-        told = [_told(store, each, answer) for each, answer in zip(found, said, strict=True)]
+        told = [_told(store, each, reply) for each, reply in zip(found, said, strict=True)]
     if as_json:
         print_json(told if group else told[0])
-    for answer in () if as_json else said:
-        click.echo(plain(answer.words))
+    for reply in () if as_json else said:
+        click.echo(plain(reply.words))
     if not said and not as_json:
         click.echo("Every run of the group has ended." if verb in queue.STATES else "No run of the group is running.")
-    raise SystemExit(0 if all(answer.done for answer in said) else 1)
+    raise SystemExit(0 if all(reply.done for reply in said) else 1)
 
 
 def _wait(home: Home, store: Store, run: Run) -> None:
@@ -50,11 +50,11 @@ def _wait(home: Home, store: Store, run: Run) -> None:
         time.sleep(0.2)
 
 
-def _told(store: Store, run: Run, answer: Answer) -> dict[str, Any]:
+def _told(store: Store, run: Run, reply: Reply) -> dict[str, Any]:
     after = runs.get(store, run.id)
     return {
-        "answer": answer.words,
-        "done": answer.done,
-        "step": answer.step,
+        "answer": reply.words,
+        "done": reply.done,
+        "step": reply.step,
         "run": run_json(after) if after else None,
     }

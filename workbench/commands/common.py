@@ -35,7 +35,7 @@ TELL_SECONDS = 2.0
 def reading(home: Home) -> Iterator[Store]:
     """Open the store for reading, after the queue went on: a run whose processes died is not shown as running."""
     if not home.store.exists():
-        folders = sum(1 for _ in home.runs.glob("*/run.json"))
+        folders = home.count_folders()
         raise WorkbenchError(
             f"the store is gone; {plural(folders, 'run folder')} left" if folders else "there are no runs here yet",
             where=str(home.root),

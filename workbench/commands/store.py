@@ -43,7 +43,7 @@ def command(home: Home, ctx: click.Context, action: str, file: Path | None, as_j
 
 
 def _check(home: Home, as_json: bool) -> None:
-    folders = sum(1 for _ in home.runs.glob("*/run.json"))
+    folders = home.count_folders()
     if not home.store.exists() and not folders:
         raise WorkbenchError("there are no runs here yet", where=str(home.root), hint="Start one: workbench demo")
     found: dict[str, Any] = {"store": str(home.store), "runs": 0, "folders": folders, "wrong": []}

@@ -10,10 +10,9 @@ from store import points, runs
 from store.connection import Store
 from store.runs import Run
 from workbench.conditions import changed
+from workbench.goals import SPEED
 from workbench.insight.words import metric_words
 from workbench.text import count, plain
-
-NOT_COMPARED = "train/examples_per_second"
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def repeat_of(store: Store, run: Run) -> Repeat | None:
         return None
     compared, last, parted = 0, 0, []
     for metric in sorted(points.summaries(store, [run.id])[run.id]):
-        if metric == NOT_COMPARED:
+        if metric == SPEED:
             continue
         pairs = _pairs(store, first, run, metric)
         compared += len(pairs)

@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from store import commands, points, runs
-from store.connection import Store, StoreError, is_current, open_store
+from store.connection import Store, StoreError, open_store
 from store.runs import ACTIVE, BACKBONE, OPEN, PAUSE, Run
 from workbench import pipelines
 from workbench.errors import WorkbenchError
@@ -290,11 +290,9 @@ def _check_device(recipe: Recipe) -> None:
 
 def _open(home: Home) -> Store:
     try:
-        if is_current(home.store):
-            return open_store(home.store)
+        return open_store(home.store)
     except StoreError as error:
         raise WorkbenchError(str(error)) from error
-    raise WorkbenchError("there is no store of this version here yet", where=str(home.store), hint="Open `workbench`.")
 
 
 def _fresh(store: Store, run_id: int) -> Run:

@@ -80,7 +80,9 @@ def look_after(charge: Charge) -> None:
     try:
         ending = carry_out(charge)
         record(charge, ending)
-        retry(charge)
+        # What cannot be started again by itself now can be by hand.
+        with contextlib.suppress(OSError, sqlite3.Error, StoreError):
+            retry(charge)
     finally:
         # The claim also keeps the slot: it goes last, and before the queue is looked at.
         for descriptor in reversed(charge.held):

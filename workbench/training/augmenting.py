@@ -117,7 +117,7 @@ class Augmenter:
                 passages = self.data.task.passages(self.data.train[number])
                 wanted |= {(number, 0, role): written(units) for role, units in passages.items()}
         lacking = [text for text in wanted if text not in self.translations]
-        progress = Progress(step, "translated there and back", len(lacking))
+        progress = Telling(step, "translated there and back", len(lacking))
         for texts in self._chunks(lacking, stop):
             if self._translator is None:
                 self._translator = load_translator(self.recipe, self.folder.parent, self.accelerator.device)
@@ -141,7 +141,7 @@ class Augmenter:
             for role in self.data.task.passages(self.data.train[number])
             if (number, copy, role) not in self.words
         ]
-        progress = Progress(step, "given other words", len(lacking))
+        progress = Telling(step, "given other words", len(lacking))
         for texts in self._chunks(lacking, stop):
             if self._filler is None:
                 self._filler = load_filler(self.recipe, self.folder.parent, self.accelerator.device)
@@ -199,7 +199,7 @@ class Kept:
 
 
 @dataclass
-class Progress:
+class Telling:
     """Tells how far models are that write for a second or longer."""
 
     step: int

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from workbench.box.telemetry import describe_device
 from workbench.data.doctor import doubts
+from workbench.goals import SPEED
 from workbench.recipe import Recipe
 from workbench.training import checkpoints, lesson, readings
 from workbench.training.begun import versions
@@ -197,7 +198,7 @@ class Unread:
             if job.ranges:
                 self.progress.losses.append(loss if math.isfinite(norm) else math.nan)
             values = {"train/loss": loss, "train/grad_norm": norm, "train/rate": each.rate}
-            values["train/examples_per_second"] = speed
+            values[SPEED] = speed
             epoch = each.step / job.updates_per_epoch
             yield Logged(each.step, epoch, self.progress.seconds, values)
         if self.progress.not_finite >= NOT_FINITE_LIMIT and not job.ranges:

@@ -12,10 +12,10 @@ from typing import Any
 from store import checkpoints, events, points, predictions, runs
 from workbench import text
 from workbench.conditions import changed
+from workbench.goals import SPEED
 from workbench.training.events import GOES_ON, Evaluated, Logged, Noted, Saved, Staged, Started
 from workbench.training.journal import Entry
 
-NOT_AUDITED = "train/examples_per_second"
 ENDINGS = ("stop", "pause", "early_stop", "range_test")
 """Kinds of `Noted` after which nothing more is told of an update."""
 LEVELS = {"warning": "warning"} | dict.fromkeys(runs.HELD, "warning")
@@ -99,7 +99,7 @@ class Recorder:
     def _audit(self, connection: sqlite3.Connection, rows: Sequence[points.Point]) -> None:
         """Compare; the sets stay true where a transaction is rolled back and its batch written again."""
         for name, step, _, value in rows:
-            known = points.value_at(connection, self.run_id, name, step) if name != NOT_AUDITED else None
+            known = points.value_at(connection, self.run_id, name, step) if name != SPEED else None
             if known is not None:
                 self.compared.add((name, step))
                 if known != value:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import resource
 import sqlite3
@@ -272,7 +271,7 @@ class Reporter:
             import torch
 
             # A GPU that was lost cannot be asked.
-            with contextlib.suppress(RuntimeError):
+            with suppress(RuntimeError):
                 if torch.cuda.is_available() and torch.cuda.is_initialized():
                     return int(torch.cuda.max_memory_reserved())
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -16,7 +16,7 @@ from store.runs import Run
 from tests.workbench.supervision.support import change, look, recipe, until, until_state
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
-from workbench.supervision import answers, locks, queue
+from workbench.supervision import locks, queue, replies
 from workbench.supervision.worker_side import started_attempts
 
 
@@ -43,7 +43,7 @@ def test_a_pause_is_answered_frees_the_slot_and_is_resumed(home: Home) -> None:
     run, following = running(home), queue.submit(home, recipe("wait"))
     asked = queue.pause(home, run)
     assert asked.words == f"#{run.id} wait was asked to pause; it saves a checkpoint first"
-    answer = answers.wait_for(home, asked)
+    answer = replies.wait_for(home, asked)
     assert (answer.words, answer.done, answer.step) == (f"#{run.id} wait pause after update 7, as asked", True, 7)
     assert until_state(home, run, "paused").exit_code in (None, 0)
     until_state(home, following, "running")
@@ -55,14 +55,14 @@ def test_a_pause_is_answered_frees_the_slot_and_is_resumed(home: Home) -> None:
 @pytest.mark.parametrize("verb", ["checkpoint", "evaluate"])
 def test_a_run_that_is_asked_for_something_goes_on(home: Home, verb: str) -> None:
     run = running(home)
-    answer = answers.wait_for(home, queue.ask(home, run, verb))
+    answer = replies.wait_for(home, queue.ask(home, run, verb))
     assert (answer.done, answer.step) == (True, 7)
     assert look(home, run).state == "running"
 
 
 def test_a_queued_run_is_paused_at_once_and_queued_again(home: Home, nothing_starts: None) -> None:
     run = queue.submit(home, recipe("quick"))
-    answer = answers.wait_for(home, queue.pause(home, run))
+    answer = replies.wait_for(home, queue.pause(home, run))
     assert (answer.words, answer.done, answer.step) == ("#1 quick was taken from the queue: it is paused", True, None)
     now = look(home, run)
     assert (now.state, now.reason, now.error) == ("paused", "user", None)
@@ -81,7 +81,7 @@ def test_a_queued_run_has_nothing_to_save_or_judge(home: Home, nothing_starts: N
 def test_a_run_that_starts_hears_when_it_can(home: Home) -> None:
     asked = queue.pause(home, queue.submit(home, recipe("wait")))
     assert look(home, asked.run).state in ("stopping", "paused")
-    assert answers.wait_for(home, asked).step == 7
+    assert replies.wait_for(home, asked).step == 7
     until_state(home, asked.run, "paused")
 
 
@@ -96,7 +96,7 @@ def test_a_run_whose_worker_never_came_to_be_ends_as_asked(
     asked = queue.ask(home, run, verb)
     assert look(home, run).state == "stopping"
     os.close(claim)
-    answer = answers.wait_for(home, asked)
+    answer = replies.wait_for(home, asked)
     assert (answer.words, answer.done) == (f"#1 quick is {state}: its worker had not begun", True)
     assert started_attempts(home.run_folder(run.uid)) == []
 
@@ -120,7 +120,7 @@ def test_a_busy_worker_is_told_of(home: Home) -> None:
         events.append(connection, run.id, [(1.0, 7, "eval", "info", "evaluating 3 000 rows", None)])
     asked = queue.ask(home, run, "evaluate")
     until(lambda: command_of(home, asked).accepted_step == 7)
-    answer = answers.wait_for(home, asked, seconds=0)
+    answer = replies.wait_for(home, asked, seconds=0)
     assert (answer.done, answer.step) == (False, None)
     assert answer.words == (
         "#1 busy heard it at update 7 and is busy, and last said: evaluating 3 000 rows. "
@@ -132,14 +132,14 @@ def test_who_gives_up_waits_no_longer(home: Home) -> None:
     run = running(home, "busy")
     given_up = threading.Event()
     given_up.set()
-    assert not answers.wait_for(home, queue.ask(home, run, "checkpoint"), given_up=given_up.is_set).done
+    assert not replies.wait_for(home, queue.ask(home, run, "checkpoint"), given_up=given_up.is_set).done
 
 
 def test_a_worker_that_dies_first_is_told_of_and_the_next_one_hears_nothing(home: Home) -> None:
     run = running(home, "busy")
     asked = queue.ask(home, run, "checkpoint")
     assert locks.signal_worker(home.run_folder(run.uid), signal.SIGKILL)
-    answer = answers.wait_for(home, asked)
+    answer = replies.wait_for(home, asked)
     assert not answer.done
     assert answer.words == "#1 busy did not come to it: it is crashed, killed by SIGKILL at step 7"
     until(lambda: not locks.alive(home.run_folder(run.uid)))

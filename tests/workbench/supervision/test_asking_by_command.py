@@ -11,7 +11,7 @@ from store.runs import Run
 from tests.commands.support import call
 from tests.workbench.supervision.support import look, recipe, until
 from workbench.paths import Home
-from workbench.supervision import answers, queue
+from workbench.supervision import queue, replies
 
 
 def running(home: Home, name: str, grp: str | None = None) -> Run:
@@ -52,7 +52,7 @@ def test_a_group_is_asked_as_far_as_it_can_be(home: Home, monkeypatch: pytest.Mo
 
 
 def test_a_busy_worker_is_told_of_and_waited_for_no_longer(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "SECONDS", 0.5)
+    monkeypatch.setattr(replies, "SECONDS", 0.5)
     run, began = running(home, "busy"), time.monotonic()
     told = call("checkpoint", run.id, home=home.root)
     assert told.exit_code == 1

@@ -21,7 +21,7 @@ ADVANCE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Answer:
+class Reply:
     """`step` is how many updates were done when it was done; None where it is not done, or there was no worker."""
 
     words: str
@@ -29,40 +29,38 @@ class Answer:
     step: int | None = None
 
 
-def wait_for(
-    home: Home, asked: Asked, seconds: float = SECONDS, given_up: Callable[[], bool] = lambda: False
-) -> Answer:
+def wait_for(home: Home, asked: Asked, seconds: float = SECONDS, given_up: Callable[[], bool] = lambda: False) -> Reply:
     """Return what became of a command: done, not to be done any more, or still to be done after some seconds."""
     if asked.command is None:
-        return Answer(asked.words, True)
+        return Reply(asked.words, True)
     deadline, advanced = time.monotonic() + seconds, time.monotonic()
     with read_store(home.store) as store:
         while True:
             # The run first: a command that is done when its run has ended was so before.
             run, command = runs.get(store, asked.run.id), commands.get(store, asked.command)
-            answer = _answer(asked, run, command)
-            if answer is None and (time.monotonic() > deadline or given_up()):
-                answer = Answer(f"{_called(asked.run)} {_busy(store, run, command)}", False)
-            if answer is not None:
-                return answer
+            reply = _reply(asked, run, command)
+            if reply is None and (time.monotonic() > deadline or given_up()):
+                reply = Reply(f"{_called(asked.run)} {_busy(store, run, command)}", False)
+            if reply is not None:
+                return reply
             if time.monotonic() - advanced > ADVANCE_SECONDS:
                 advance(home)
                 advanced = time.monotonic()
             time.sleep(LOOK_SECONDS)
 
 
-def _answer(asked: Asked, run: Run | None, command: Command | None) -> Answer | None:
+def _reply(asked: Asked, run: Run | None, command: Command | None) -> Reply | None:
     """Return what became of a command where that is certain."""
     called = _called(asked.run)
     if run is None or command is None:
-        return Answer(f"{called} was deleted first", False)
+        return Reply(f"{called} was deleted first", False)
     if command.done_step is not None:
-        return Answer(f"{called} {command.answer}", True, command.done_step)
+        return Reply(f"{called} {command.answer}", True, command.done_step)
     if run.attempt == command.attempt and run.active:
         return None
     if run.attempt == command.attempt and run.state == STATES.get(asked.verb):
-        return Answer(f"{called} is {run.state}: its worker had not begun", True)
-    return Answer(f"{called} {command.answer or _ended(run)}", False)
+        return Reply(f"{called} is {run.state}: its worker had not begun", True)
+    return Reply(f"{called} {command.answer or _ended(run)}", False)
 
 
 def _ended(run: Run) -> str:
