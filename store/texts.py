@@ -7,14 +7,16 @@ from typing import TypeVar
 
 Value = TypeVar("Value")
 
-_HALF = re.compile("[\ud800-\udfff]")
+HALF_A_PAIR = re.compile("[\ud800-\udfff]")
+"""What no UTF-8 text has, but an argument of a command or an escape in JSON may."""
+"""What cannot be written in UTF-8: libraries that take text as such refuse it too."""
 
 
 def storable(value: Value) -> Value:
     """Return a value of a column; in a text, half a surrogate pair is U+FFFD."""
-    return _HALF.sub("\ufffd", value) if isinstance(value, str) else value  # type: ignore[return-value]
+    return HALF_A_PAIR.sub("\ufffd", value) if isinstance(value, str) else value  # type: ignore[return-value]
 
 
 def storable_json(written: str) -> str:
     """Return JSON that says the same: half a surrogate pair is its escape, and comes back as it was."""
-    return _HALF.sub(lambda half: f"\\u{ord(half[0]):04x}", written)
+    return HALF_A_PAIR.sub(lambda half: f"\\u{ord(half[0]):04x}", written)

@@ -119,13 +119,10 @@ def temporary_files() -> Iterator[Finding]:
             file.flush()
             free = telemetry.disk_free(Path(file.name).parent)
     except OSError as error:
-        yield Finding(
-            "bad", "temporary files", str(error.strerror), "Free room there, or set TMPDIR to another folder."
-        )
+        yield Finding("bad", "temporary files", str(error.strerror), remedy)
         return
     place = tempfile.gettempdir()
     if free < LITTLE_TEMPORARY:
-        remedy = "Free room there, or set TMPDIR to another folder."
         yield Finding("warn", "temporary files", f"{size(free)} free in {place}", remedy)
     else:
         yield Finding("ok", "temporary files", f"{place}, {size(free)} free")

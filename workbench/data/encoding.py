@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from store.texts import HALF_A_PAIR
 from workbench.data.features import IGNORED, Feature, Shape
 
 if TYPE_CHECKING:
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 CHUNK = 1000
-HALF_A_PAIR = re.compile("[\ud800-\udfff]")
-"""What no UTF-8 text has, but an argument of a command or an escape in JSON may."""
 
 
 @dataclass(frozen=True)

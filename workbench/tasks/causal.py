@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from workbench.data.encoding import HALF_A_PAIR
+from store.texts import HALF_A_PAIR
 from workbench.data.features import IGNORED, WIDTH_STEP
 from workbench.errors import WorkbenchError
 from workbench.tasks.answer import Answer

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from workbench.data.encoding import CHUNK, HALF_A_PAIR
+from store.texts import HALF_A_PAIR
+from workbench.data.encoding import CHUNK
 from workbench.data.features import IGNORED, Feature
 from workbench.errors import WorkbenchError
 

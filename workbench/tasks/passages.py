@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from workbench.data.encoding import CHUNK, HALF_A_PAIR
+from store.texts import HALF_A_PAIR
+from workbench.data.encoding import CHUNK
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from workbench.data.encoding import CHUNK, HALF_A_PAIR, encode, fill
+from store.texts import HALF_A_PAIR
+from workbench.data.encoding import CHUNK, encode, fill
 from workbench.data.features import IGNORED, WIDTH_STEP, Feature
 from workbench.tasks.task import Watch
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from workbench.data.encoding import CHUNK, HALF_A_PAIR, pad_of
+from store.texts import HALF_A_PAIR
+from workbench.data.encoding import CHUNK, pad_of
 from workbench.data.features import RowProblem
 from workbench.errors import WorkbenchError
 from workbench.tasks.tags import listed

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from store.texts import HALF_A_PAIR
 from workbench.catalog import SIZES, Size
-from workbench.data.encoding import HALF_A_PAIR
 from workbench.data.features import Example
 from workbench.errors import WorkbenchError
 from workbench.models.backbones import find_backbone
