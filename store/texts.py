@@ -9,7 +9,6 @@ Value = TypeVar("Value")
 
 HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 """What no UTF-8 text has, but an argument of a command or an escape in JSON may."""
-"""What cannot be written in UTF-8: libraries that take text as such refuse it too."""
 
 
 def storable(value: Value) -> Value:
