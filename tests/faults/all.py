@@ -55,6 +55,7 @@ def parts() -> list[Part]:
         Part("damages to checkpoints", ("tests.faults.damages",), "damages", seeded=False),
         Part("commands at random moments", ("tests.faults.kills", "--asked", "10"), "answers"),
         Part("pairs of task and strategy, broken off", ("tests.faults.exact",), "pairs"),
+        Part("memory that runs out", ("tests.faults.memory",), "places", seeded=False),
         Part("a queue of 1 000 runs", ("tests.faults.drain",), "runs", seeded=False),
         Part("kills at every failpoint", ("tests.faults.kills", "--failpoints"), seeded=False),
     ]

@@ -20,7 +20,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 """What is laid over a plain recipe; `data` is a starter set. `hard` has all that may break it, and one checkpoint."""
 
 ROWS = {"train": 120, "validation": 32}
-VISITS = (1, 2, 5)
+VISITS = (1, 2, 5, 0)
 FAILPOINT = re.compile(r'failpoint\("([\w.]+)"\)')
 
 
@@ -217,10 +217,9 @@ def refer(root: Path, recipe: str, threads: int) -> Reference:
     return Reference(fingerprint(trial), seconds, json.loads((trial.folder / "visits.json").read_text()))
 
 
-def storm(root: Path, kills: int, seed: int, threads: int, recipes: Sequence[str] = tuple(RECIPES)) -> list[str]:
-    """Kill and resume until `kills` workers died; return what differed."""
-    chance = random.Random(seed)
-    references = {recipe: refer(root, recipe, threads) for recipe in recipes}
+def storm(root: Path, kills: int, seed: int, threads: int, references: Mapping[str, Reference]) -> list[str]:
+    """Kill and resume runs of these recipes until `kills` workers died; return what differed from the references."""
+    chance, recipes = random.Random(seed), tuple(references)
     faults: list[str] = []
     done = round_number = 0
     while done < kills:
@@ -240,14 +239,15 @@ def storm(root: Path, kills: int, seed: int, threads: int, recipes: Sequence[str
     return faults
 
 
-def every_failpoint(root: Path, threads: int, recipe: str = "hard") -> list[str]:
-    """Kill at each failpoint of training, at its first, second, fifth and last visit; return what differed."""
-    reference, done = refer(root, recipe, threads), 0
-    names = names_of_failpoints()
+def every_failpoint(
+    root: Path, threads: int, recipe: str, reference: Reference, visits: Sequence[int] = VISITS
+) -> list[str]:
+    """Kill at each failpoint of training, at these visits, of which 0 is the last one; return what differed."""
+    names, done = names_of_failpoints(), 0
     faults = [f"{name}: never passed" for name in names if not reference.visits.get(name)]
     for place in names:
         last = reference.visits.get(place, 0)
-        for visit in sorted({visit for visit in (*VISITS, last) if 0 < visit <= last}):
+        for visit in sorted({visit or last for visit in visits if visit <= last}):
             trial = make(root / f"{place}-{visit}", recipe, threads)
             code = attempt(trial, failpoint=f"{place}:{visit}")
             done += code == -signal.SIGKILL
@@ -262,15 +262,12 @@ def every_failpoint(root: Path, threads: int, recipe: str = "hard") -> list[str]
 def names_of_failpoints() -> list[str]:
     """Return the names of all places in the code of training where a test may pull the plug."""
     files = sorted((Path(workbench.__file__).parent / "training").rglob("*.py"))
-    return sorted({name for file in files for name in FAILPOINT.findall(file.read_text(encoding="utf-8"))})
+    return sorted(name for file in files for name in FAILPOINT.findall(file.read_text(encoding="utf-8")))
 
 
-def ask_at_random(
-    root: Path, asked: int, seed: int, threads: int, recipes: Sequence[str] = tuple(RECIPES)
-) -> list[str]:
+def ask_at_random(root: Path, asked: int, seed: int, threads: int, references: Mapping[str, Reference]) -> list[str]:
     """Ask runs to pause, stop, save and evaluate until it was done `asked` times; return what differed or came late."""
-    chance = random.Random(seed)
-    references = {recipe: refer(root, recipe, threads) for recipe in recipes}
+    chance, recipes = random.Random(seed), tuple(references)
     faults: list[str] = []
     done = round_number = 0
     while done < asked:
@@ -302,7 +299,7 @@ def _commands(trial: Trial) -> list[tuple[str, int | None, int | None, str | Non
 def _is_sound(verb: str, accepted: int | None, done: int | None, answer: str | None) -> bool:
     """Whether a command was done within an update of being accepted, or was said not to be done."""
     if done is None:
-        return answer is None or answer.startswith("not done: the run ")
+        return (answer is None and accepted is None) or (answer or "").startswith("not done: the run ")
     return accepted is not None and 0 <= done - accepted <= 1 and f"after update {done} of " in (answer or verb)
 
 
@@ -335,22 +332,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--asked", type=int, default=0)
-    parser.add_argument("--failpoints", action="store_true")
+    parser.add_argument("--failpoints", action="store_true", help="of the first of the recipes")
+    parser.add_argument("--visits", default=",".join(map(str, VISITS)), help="of each failpoint; 0 is the last")
     parser.add_argument("--recipes", default=",".join(RECIPES))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     warm_up()
-    recipes, faults = options.recipes.split(","), []
+    faults: list[str] = []
     root = Path(tempfile.mkdtemp(prefix="kills-"))
     try:
+        references = {recipe: refer(root, recipe, options.threads) for recipe in options.recipes.split(",")}
         if options.kills:
-            faults += storm(root / "kills", options.kills, options.seed, options.threads, recipes)
+            faults += storm(root / "kills", options.kills, options.seed, options.threads, references)
         if options.failpoints:
-            faults += every_failpoint(root / "failpoints", options.threads)
+            recipe = next(iter(references))
+            visits = [int(visit) for visit in options.visits.split(",")]
+            faults += every_failpoint(root / "failpoints", options.threads, recipe, references[recipe], visits)
         if options.asked:
-            faults += ask_at_random(root / "asked", options.asked, options.seed, options.threads, recipes)
+            faults += ask_at_random(root / "asked", options.asked, options.seed, options.threads, references)
     finally:
         shutil.rmtree(root)
     print("\n".join(faults))

@@ -114,7 +114,7 @@ def main() -> None:
     finally:
         shutil.rmtree(root)
     print(
-        f"memory ran out at {len(PLACES)} places, and half the batch was trained: {len(faults)} faults",
+        f"{len(PLACES)} places at which memory ran out, and half the batch trained: {len(faults)} faults",
         *faults,
         sep="\n",
     )

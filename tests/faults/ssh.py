@@ -54,7 +54,11 @@ PrintMotd no
         self._log = (folder / "log").open("wb")
         argv = [SSHD, "-D", "-e", "-f", str(settings)]
         self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log)
-        self._await()
+        try:
+            self._await()
+        except BaseException:
+            self.close()
+            raise
 
     def command(self, argv: Sequence[str], env: Mapping[str, str]) -> list[str]:
         """Return the argv that runs `argv` with `env` on a terminal of the server."""
@@ -82,7 +86,8 @@ PrintMotd no
                     os.kill(pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """End the server."""
+        """End the server and what serves its connections."""
+        self.drop()
         self.process.kill()
         self.process.wait()
         self._log.close()

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from store.connection import open_store, prepare
 from store.runs import Run
 from tests.commands.support import call
 from tests.making import tiny_backbone, toy_rows, write_jsonl
-from tests.workbench.supervision.support import look, recipe, until
+from tests.workbench.supervision.support import end_all, look, recipe, until
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
 from workbench.recipe import parse
@@ -30,12 +31,13 @@ SECONDS = 120.0
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     monkeypatch.setenv("WORKBENCH_WORKER_MODULE", "tests.faults.dying_worker")
     monkeypatch.setenv("WORKBENCH_SLOTS", "cpu")
     home = Home(tmp_path / "home").create()
     prepare(home.store)
-    return home
+    yield home
+    end_all(home)
 
 
 def ended(home: Home, run: Run) -> Run:

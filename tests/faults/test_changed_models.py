@@ -53,7 +53,7 @@ def test_one_bit_is_found_before_a_model_is_asked_or_begun_with(
         load(home.run_folder(finished.run.uid))
     (tmp_path / "run").mkdir()
     recipe = recipe_of(folder, finished.folder / "train.jsonl")
-    with pytest.raises(WorkbenchError):
+    with pytest.raises(WorkbenchError, match="damaged since it was published"):
         run_of(recipe, tmp_path / "run")
     assert not list((tmp_path / "run").glob("checkpoints/*"))
 

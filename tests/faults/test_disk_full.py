@@ -15,6 +15,7 @@ from store.upkeep import damages
 from tests.commands.support import call
 from tests.making import tiny_backbone, toy_rows, write_jsonl
 from tests.store import lived
+from tests.workbench.supervision.support import end_all, until
 from workbench.box import full_disk
 from workbench.paths import Home
 from workbench.supervision import queue
@@ -36,7 +37,8 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     if not mounted:
         pytest.skip("no file system may be mounted here")
     yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+    end_all(Home(place / "home"))
+    until(lambda: subprocess.run(["umount", str(place)], capture_output=True).returncode == 0)
 
 
 def fill(place: Path) -> Path:

@@ -76,16 +76,20 @@ def test_a_driver_that_crashes_takes_nobody_with_it(probe: Probe, monkeypatch: p
 @pytest.mark.parametrize("wrong", ["hang", "late"])
 def test_a_driver_that_hangs_is_given_up(wrong: str, probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_NVML", wrong)
-    monkeypatch.setattr(telemetry, "LATE_SECONDS", 0.5)
-    monkeypatch.setattr(telemetry, "FIRST_SECONDS", 0.5 if wrong == "hang" else SECONDS)
+    monkeypatch.setattr(telemetry, "LATE_SECONDS", 5.0)
+    monkeypatch.setattr(telemetry, "FIRST_SECONDS", 5.0 if wrong == "hang" else SECONDS)
     took = []
-    while not probe.look().words.startswith("GPU trouble"):
+
+    def given_up() -> bool:
         begun = time.monotonic()
-        probe.look()
+        answer = probe.look()
         took.append(time.monotonic() - begun)
-        time.sleep(0.01)
+        return answer.words.startswith("GPU trouble")
+
+    until(given_up, SECONDS)
     assert probe.look() == Answer("GPU trouble: the NVIDIA driver does not answer")
-    assert statistics.median(took) < 0.01
+    # Who looks does not wait for the driver.
+    assert max(took) < 4.0
     assert telemetry.describe_device() == "GPU trouble: the NVIDIA driver does not answer"
     until(lambda: not processes(str(PROBE), str(os.getpid())), SECONDS)
 

@@ -16,4 +16,4 @@ def test_out_of_memory_costs_nothing_that_was_saved() -> None:
         check=False,
     )
     assert told.returncode == 0, told.stdout + told.stderr
-    assert told.stdout.startswith("memory ran out at 4 places")
+    assert told.stdout.startswith("4 places at which memory ran out")

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from store import points, runs
 from store.connection import Store, prepare, read_store
 from store.runs import Run
 from tests.terminal import Terminal
+from tests.workbench.supervision.support import end_all
 from workbench.paths import Home
 
 PATIENCE = 120.0
@@ -34,10 +35,16 @@ HARMS: dict[str, Callable[[Terminal], None]] = {
 }
 
 
-@pytest.mark.parametrize("harm", HARMS)
-def test_a_run_started_in_the_app_goes_on(harm: str, tmp_path: Path) -> None:
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
     home = Home(tmp_path / "home").create()
     prepare(home.store)
+    yield home
+    end_all(home)
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_a_run_started_in_the_app_goes_on(harm: str, home: Home) -> None:
     env = {"WORKBENCH_HOME": str(home.root), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     with Terminal(APP, env, size=(120, 40)) as terminal, read_store(home.store) as store:
         terminal.read_until("No runs yet")

@@ -19,6 +19,7 @@ import pytest
 
 from tests.commands.support import call
 from tests.making import toy_rows, write_jsonl
+from tests.workbench.supervision.support import end_all
 from workbench.box.health import examine
 from workbench.paths import Home, exposures
 
@@ -37,6 +38,16 @@ OURS = ("shepherd.py", "workbench.training.worker", "tests.faults.leaky_worker",
 """What stands in the command lines of the processes that are not to see a secret."""
 
 
+DONE = (
+    (("train", "{root}/own.toml", "--wait"), 0),
+    (("train", "{root}/hub.toml"), 2),
+    (("leak", "{root}/own.toml"), 1),
+    (("predict", "1", "--file", "{root}/rows.jsonl", "--out", "{root}/home/answers.jsonl"), 0),
+    *((words, 0) for words in (("ls",), ("show", "1", "--json"), ("show", "2"), ("log", "1"), ("log", "2", "--raw"))),
+)
+"""What is done in the home, a command each, and its exit code."""
+
+
 @dataclass
 class Lived:
     """A home that was lived in; `said` is what its commands said, `seen` part of OURS → what the process was given."""
@@ -52,6 +63,10 @@ class Watcher(threading.Thread):
     def __init__(self, lived: Lived) -> None:
         super().__init__(daemon=True)
         self.lived, self.over = lived, threading.Event()
+
+    def end(self) -> None:
+        self.over.set()
+        self.join()
 
     def run(self) -> None:
         while not self.over.wait(0.1):
@@ -89,21 +104,15 @@ def lived() -> Iterator[Lived]:
         (root / f"{name}.toml").write_text(text)
     watcher = Watcher(lived)
     watcher.start()
-    for words, code in (
-        (["train", str(root / "own.toml"), "--wait"], 0),
-        (["train", str(root / "hub.toml")], 2),
-        (["leak", str(root / "own.toml")], 1),
-        (["predict", "1", "--file", str(rows), "--out", str(root / "home" / "answers.jsonl")], 0),
-        *(
-            (words, 0)
-            for words in (["ls"], ["show", "1", "--json"], ["show", "2"], ["log", "1"], ["log", "2", "--raw"])
-        ),
-    ):
-        lived.said += _do(lived.home, words, code)
-    watcher.over.set()
-    watcher.join()
-    yield lived
-    shutil.rmtree(root)
+    try:
+        for words, code in DONE:
+            lived.said += _do(lived.home, [word.format(root=root) for word in words], code)
+        watcher.end()
+        yield lived
+    finally:
+        watcher.end()
+        end_all(lived.home)
+        shutil.rmtree(root)
 
 
 def _do(home: Home, words: list[str], code: int) -> str:

@@ -15,7 +15,7 @@ from tests.faults.ssh import MISSING, Server
 from tests.faults.test_screen import APP, planned, wait
 from tests.making import tiny_backbone, toy_rows, write_jsonl
 from tests.terminal import Terminal
-from tests.workbench.supervision.support import processes, until
+from tests.workbench.supervision.support import end_all, processes, until
 from workbench.paths import Home
 from workbench.recipe import parse
 from workbench.supervision import locks
@@ -35,10 +35,11 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
+def home(tmp_path: Path) -> Iterator[Home]:
     home = Home(tmp_path / "home").create()
     prepare(home.store)
-    return home
+    yield home
+    end_all(home)
 
 
 @pytest.fixture

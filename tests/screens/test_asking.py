@@ -19,8 +19,8 @@ from store.connection import open_store, prepare
 from tests.screens.opening import look, opened
 from tests.screens.seed import NOW
 from tests.screens.support import SIZES, screen_text
+from tests.workbench.supervision.support import end_all, recipe, until
 from tests.workbench.supervision.support import look as look_up
-from tests.workbench.supervision.support import recipe, until
 from workbench.paths import Home
 from workbench.supervision import locks, queue, replies
 
@@ -35,9 +35,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     run = queue.submit(home, recipe("wait"))
     until(lambda: look_up(home, run).step == 7)
     yield home
-    for folder in home.runs.iterdir():
-        locks.signal_worker(folder, signal.SIGKILL)
-        until(lambda folder=folder: not locks.alive(folder))
+    end_all(home)
 
 
 async def shown(app: WorkbenchApp, pilot: Pilot[Any], words: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from store.schema import VERSION
 from tests.commands.support import call
 from tests.store import lived
 from tests.store.dumping import differing, dump
+from tests.workbench.supervision.support import end_all
 from workbench.errors import WorkbenchError
 from workbench.paths import Home
 from workbench.rebuilding import UNKNOWN_END, rebuild
@@ -166,8 +167,15 @@ def test_a_newer_store_is_not_thrown_back(home: Home) -> None:
     assert list(home.root.glob("*aside*")) == list(home.root.glob(".*.db*")) == []
 
 
-def test_a_run_that_trains_goes_on_in_the_new_store(tmp_path: Path) -> None:
+@pytest.fixture
+def training(tmp_path: Path) -> Iterator[Home]:
     home = Home(tmp_path / "home").create()
+    yield home
+    end_all(home)
+
+
+def test_a_run_that_trains_goes_on_in_the_new_store(training: Home, tmp_path: Path) -> None:
+    home = training
     with lived.slots("cpu"):
         run = queue.submit(home, lived.recipe_in(tmp_path, "long", epochs=40))
         lived.wait(home, run, lambda run: run.step > 20)

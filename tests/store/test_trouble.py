@@ -181,12 +181,15 @@ def test_who_holds_the_store_is_named(store: Store, path: Path) -> None:
     with subprocess.Popen(words, stdout=subprocess.PIPE) as holder:
         assert holder.stdout
         holder.stdout.readline()
-        holder.send_signal(signal.SIGSTOP)
-        os.waitid(os.P_PID, holder.pid, os.WSTOPPED | os.WNOWAIT)
-        store.timeout = 0.05
-        with pytest.raises(sqlite3.OperationalError, match=f"process {holder.pid} .*stands still.*kill -CONT"):
-            runs.move(store, 1, "stopped", since=("queued",))
-        holder.kill()
+        try:
+            holder.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, holder.pid, os.WSTOPPED | os.WNOWAIT)
+            store.timeout = 0.05
+            with pytest.raises(sqlite3.OperationalError, match=f"process {holder.pid} .*stands still.*kill -CONT"):
+                runs.move(store, 1, "stopped", since=("queued",))
+        finally:
+            # One that stands still is not waited for.
+            holder.kill()
     assert holder_words(path) == ""
     assert runs.move(store, 1, "stopped", since=("queued",))
 

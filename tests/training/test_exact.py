@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.exact import differing, hardened
+from tests.faults.exact import REMEDIES, differing, hardened
 from tests.training import pairs
 from workbench.catalog import TASKS
+from workbench.recipe.remedies import OFF
 from workbench.strategies import STRATEGIES
 
 PAIRS = (
@@ -28,7 +29,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return pairs.make(tmp_path_factory.mktemp("pairs"))
 
 
-def test_every_strategy_and_every_task_is_among_them() -> None:
+def test_every_strategy_every_task_and_every_remedy_is_among_them() -> None:
+    assert set(REMEDIES) == set(OFF)
     assert {strategy for strategy, _ in PAIRS} == set(STRATEGIES)
     assert {task for _, task in PAIRS} == set(TASKS)
 

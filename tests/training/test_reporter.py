@@ -83,19 +83,15 @@ def told() -> list[Event]:
     return [Noted(0, "start", "loading"), begun, *logged, judged, Saving(STEPS), Noted(STEPS, "warning", "the end")]
 
 
-def report(home: Home, run_id: int, happening: Callable[[], None] = lambda: None) -> list[float]:
-    """Tell a run to its end; return how long each event took the thread that trains."""
+def report(home: Home, run_id: int, happening: Callable[[], None] = lambda: None) -> None:
+    """Tell a run to its end."""
     reporter = Reporter(home.store, home.run_folder("A1"), run_id, 1, Control())
     reporter.start()
     reporter.running()
-    taken = []
     for event in told():
-        before = time.monotonic()
         reporter.put(event)
-        taken.append(time.monotonic() - before)
     happening()
     reporter.close("finished", "early_stop", None)
-    return taken
 
 
 def check(home: Home, run_id: int) -> None:
@@ -116,15 +112,21 @@ def check(home: Home, run_id: int) -> None:
 
 
 @pytest.mark.parametrize("what", ["both", "transaction alone"])
-def test_a_writer_that_stands_still_delays_nothing_and_costs_no_row(home: Home, run_id: int, what: str) -> None:
+def test_a_writer_that_stands_still_delays_nothing_and_costs_no_row(
+    home: Home, run_id: int, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reporting, "STORE_SECONDS", 60.0)
+    reporter = Reporter(home.store, home.run_folder("A1"), run_id, 1, Control())
+    reporter.start()
+    reporter.running()
+    taken = []
     with held(home, what):
-        reporter = Reporter(home.store, home.run_folder("A1"), run_id, 1, Control())
-        reporter.start()
-        reporter.running()
+        # All of it is told while nobody can write: whoever waited for the store would wait for a minute.
         for event in told():
+            before = time.monotonic()
             reporter.put(event)
-            time.sleep(0.001)
-    # All of it was told while nobody could write.
+            taken.append(time.monotonic() - before)
+    assert max(taken) < 30
     reporter.close("finished", "early_stop", None)
     check(home, run_id)
 
@@ -193,12 +195,14 @@ def test_a_run_starts_and_ends_while_the_store_is_locked(home: Home, run_id: int
     check(home, run_id)
 
 
-def test_a_store_that_is_deleted_and_put_back_is_found_again(home: Home, run_id: int) -> None:
+def test_a_store_that_is_deleted_and_put_back_is_found_again(
+    home: Home, run_id: int, capfd: pytest.CaptureFixture[str]
+) -> None:
     keep(home)
 
     def lose() -> None:
         home.store.unlink()
-        time.sleep(0.3)
+        until(lambda: "cannot be written" in capfd.readouterr().err)
         put_back(home)
 
     report(home, run_id, lose)

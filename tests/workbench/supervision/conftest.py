@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from store import runs
-from store.connection import open_store, prepare
-from tests.workbench.supervision.support import until
+from store.connection import prepare
+from tests.workbench.supervision.support import end_all
 from workbench.paths import Home
-from workbench.supervision import locks
 
 
 @pytest.fixture(scope="session")
@@ -30,11 +27,4 @@ def home(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> 
     home = Home(tmp_path / "home").create()
     shutil.copy(empty_store, home.store)
     yield home
-    # A run that is queued must not start while the others are ended.
-    with open_store(home.store) as store:
-        for run in runs.listing(store, states=("queued",)):
-            runs.move(store, run.id, "stopped", since=("queued",))
-    for folder in home.runs.iterdir():
-        locks.signal_worker(folder, signal.SIGKILL)
-        until(lambda folder=folder: locks.signal_worker(folder, signal.SIGKILL) or not locks.alive(folder))
-        until(lambda folder=folder: not locks.alive(folder))
+    end_all(home)

@@ -74,6 +74,17 @@ def standing_still(home: Home, run: Run, seconds: float) -> Iterator[None]:
         os.close(claim)
 
 
+def end_all(home: Home) -> None:
+    """End every run of a home, the queued ones first: none of them shall start while the others are ended."""
+    if home.store.exists():
+        with open_store(home.store) as store:
+            for run in runs.listing(store, states=("queued",)):
+                runs.move(store, run.id, "stopped", since=("queued",))
+    for folder in home.runs.iterdir() if home.runs.is_dir() else ():
+        until(lambda folder=folder: locks.signal_worker(folder, signal.SIGKILL) or not locks.alive(folder))  # type: ignore[misc]
+        until(lambda folder=folder: not locks.alive(folder))  # type: ignore[misc]
+
+
 def processes(*words: str) -> list[int]:
     """Return the pids of processes whose command line has all of these words."""
     found = []
