@@ -19,7 +19,7 @@ from workbench.models.parents import begun_with
 from workbench.tasks import TASKS, Task
 from workbench.tasks.answer import Answer
 from workbench.tasks.task import Watch
-from workbench.training.model import build_model, load_tokenizer, load_weights
+from workbench.training.model import build_model, load_tokenizer, load_weights, refuse_damaged_backbone
 from workbench.training.publish import newest_readable, step_folders, step_of
 
 if TYPE_CHECKING:
@@ -120,8 +120,11 @@ def load(run_folder: Path, *, base: bool = False) -> Loaded:
     loaded = load_model(folder)
     if not base:
         return loaded
-    recipe = recipes.loads((run_folder / "recipe.toml").read_text(encoding="utf-8"), str(run_folder))
-    model = build_model(begun_with(recipe, run_folder), loaded.task, loaded.tokenizer).model
+    recipe = begun_with(
+        recipes.loads((run_folder / "recipe.toml").read_text(encoding="utf-8"), str(run_folder)), run_folder
+    )
+    refuse_damaged_backbone(recipe)
+    model = build_model(recipe, loaded.task, loaded.tokenizer).model
     torch.nn.Module.to(model, loaded.model.device)
     return replace(loaded, model=model.eval(), step=0)
 

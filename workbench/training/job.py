@@ -30,6 +30,7 @@ from workbench.training.model import (
     checkpoint_activations,
     load_tokenizer,
     longest_input,
+    refuse_damaged_backbone,
     trains_tokenizer,
 )
 from workbench.training.optimiser import build_optimiser
@@ -194,6 +195,7 @@ def build(recipe: Recipe, folder: Path, cache: Path) -> Job:
     accelerator = _accelerator(recipe)
     with accelerator.main_process_first():
         torch.set_num_threads(choose_threads(recipe, folder))
+        refuse_damaged_backbone(recipe)
         data = prepare(recipe, cache)
         refuse_other_data(recipe, folder, data)
         tokenizer = _tokenizer(recipe, folder, data)

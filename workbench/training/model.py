@@ -126,6 +126,12 @@ class Built:
     notes: list[str]
 
 
+def refuse_damaged_backbone(recipe: Recipe) -> None:
+    """Raise a WorkbenchError where the backbone is a model that was published here and is no longer as it was."""
+    if not recipe.backbone.name.startswith("size:"):
+        refuse_damaged(find_backbone(recipe))
+
+
 def build_model(recipe: Recipe, task: Task, tokenizer: PreTrainedTokenizerBase) -> Built:
     """Return the model of a recipe. The seed decides its fresh weights."""
     import torch
@@ -136,7 +142,6 @@ def build_model(recipe: Recipe, task: Task, tokenizer: PreTrainedTokenizerBase) 
     else:
         folder = find_backbone(recipe)
         config = load_config(folder)
-        refuse_damaged(folder)
         if trains_tokenizer(recipe):
             fit_to(config, tokenizer)
     task.configure(config, tokenizer)
